@@ -1,0 +1,257 @@
+"""Between records and rows: names, defaults, ids, values. Pure; made once per model from the schema."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from auth_adapters.capabilities import Storage
+from auth_adapters.errors import InvalidQueryError, InvalidValueError, UnknownFieldError, UnknownModelError
+from auth_adapters.ids import id_scheme
+from auth_adapters.layout import column_name, field_codec, lay_out, shadow_name, table_name
+from auth_adapters.physical import Layout, Row, Table
+from auth_adapters.query import ModelRef, Record
+from auth_adapters.schema.composition import Schema, model_name
+from auth_adapters.schema.fields import MISSING, Field
+from auth_adapters.schema.models import Model
+from auth_adapters.schema.validation import UNSORTED
+from auth_adapters.values import Convert, check_text
+
+__all__ = ["Codec", "Decoder", "FieldCodec", "ModelCodec"]
+
+TEXTUAL: Final = frozenset({"string", "text", "enum"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldCodec:
+    """One field: where it is stored, and its conversions with the transforms built in."""
+
+    where: str
+    name: str
+    field: Field
+    column: str
+    shadow: str | None
+    store: Convert
+    compare: Convert
+    load: Convert | None
+
+    def encode(self, value: Any) -> Any:
+        """The stored form; None stays None where the field allows it. Raises `InvalidValueError`."""
+        if value is None:
+            if self.field.required:
+                raise InvalidValueError(f"{self.where} is required")
+            return None
+        return self.store(value)
+
+    def initial(self) -> Any:
+        """What a missing key means on create: the default, else what an update would set, else None."""
+        default = self.field.default
+        if default is MISSING:
+            default = self.field.on_update
+        if default is MISSING:
+            return None
+        return default() if callable(default) else default
+
+    def refreshed(self) -> Any:
+        """What a missing key means on update, where `on_update` is declared."""
+        value = self.field.on_update
+        return value() if callable(value) else value
+
+    @property
+    def textual(self) -> bool:
+        """Whether it takes contains, starts_with, ends_with and mode="insensitive"."""
+        return self.field.type in TEXTUAL and self.field.references is None and self.field.transforms is None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it takes lt, lte, gt and gte."""
+        plain = self.field.type not in ("json", "string[]", "integer[]") or self.field.references is not None
+        return plain and self.field.transforms is None
+
+    @property
+    def sortable(self) -> bool:
+        """Whether records can be sorted by it."""
+        stored = self.field.references is not None or self.field.type not in UNSORTED
+        return stored and self.field.sortable and self.field.transforms is None
+
+
+class Decoder:
+    """From the first values of a row to a record, in one pass."""
+
+    __slots__ = ("conversions", "names")
+
+    def __init__(self, fields: Sequence[FieldCodec]) -> None:
+        self.names = tuple(field.name for field in fields)
+        self.conversions = tuple((field.name, field.load) for field in fields if field.load is not None)
+
+    def __call__(self, row: Row) -> Record:
+        record = dict(zip(self.names, row, strict=False))
+        for name, load in self.conversions:
+            value = record[name]
+            if value is not None:
+                record[name] = load(value)
+        return record
+
+
+class ModelCodec:
+    """One model: its table, its fields, and the way from data to a row."""
+
+    def __init__(self, schema: Schema, name: str, model: Model, table: Table, storage: Storage) -> None:
+        self.name = name
+        self.model = model
+        self.table = table
+        self.fields: Mapping[str, FieldCodec] = MappingProxyType(
+            {one: _field(schema, name, one, field, storage) for one, field in model.fields.items()}
+        )
+        scheme = id_scheme(schema.ids)
+        self.make_id: Callable[[], str] | None = scheme.make if model.makes_id else None
+        self.generated: str | None = "id" if model.makes_id and scheme.generated else None
+        self.shadowed = tuple(field for field in self.fields.values() if field.shadow)
+        self.decode = Decoder(tuple(self.fields.values()))
+        self._names = frozenset(self.fields)
+        self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
+
+    def field(self, name: str) -> FieldCodec:
+        """The field of this name, or `UnknownFieldError`."""
+        try:
+            return self.fields[name]
+        except (KeyError, TypeError):
+            raise UnknownFieldError(
+                f"{self.name!r} has no field {name!r}; there are: {', '.join(self.fields)}"
+            ) from None
+
+    def selected(self, select: Collection[str] | None) -> tuple[FieldCodec, ...]:
+        """The fields asked for, all without `select`. Raises `InvalidQueryError` or `UnknownFieldError`."""
+        if select is None:
+            return tuple(self.fields.values())
+        if isinstance(select, str):
+            raise InvalidQueryError("select takes a list of fields, not one string")
+        return tuple(self.field(name) for name in dict.fromkeys(select))
+
+    def insert_columns(self, *, with_id: bool) -> tuple[str, ...]:
+        """The columns of a row as `encode_new` orders it."""
+        fields = [one.column for one in self.fields.values() if with_id or one.name != self.generated]
+        return (*fields, *(one.shadow for one in self.shadowed if one.shadow))
+
+    def encode_new(self, data: Mapping[str, Any], *, force_id: bool) -> Row:
+        """The row of a new record. Raises `UnknownFieldError` or `InvalidValueError`; nothing was done."""
+        self.check_names(data)
+        if self.model.makes_id and not force_id and "id" in data:
+            raise InvalidValueError(f"{self.name}.id is made for you; pass force_id=True to give your own")
+        row = []
+        for name, field in self.fields.items():
+            value = data.get(name, MISSING)
+            if value is MISSING:
+                if name == "id" and self.model.makes_id:
+                    if self.make_id is None:
+                        continue
+                    value = self.make_id()
+                else:
+                    value = field.initial()
+            row.append(field.encode(value))
+        if self.shadowed:
+            row.extend(self._shadows(row))
+        return tuple(row)
+
+    def _shadows(self, row: list[Any]) -> list[Any]:
+        names = list(self.fields)
+        if len(row) < len(names):
+            names.remove("id")
+        stored = (row[names.index(field.name)] for field in self.shadowed)
+        return [value.lower() if value is not None else None for value in stored]
+
+    def decode_new(self, row: Row, returned: Row) -> Record:
+        """The record of a row that was inserted, with what the database made (`returned`)."""
+        if returned:
+            at = self.decode.names.index("id")
+            row = (*row[:at], *returned, *row[at:])
+        return self.decode(row)
+
+    def encode_changes(self, changes: Mapping[str, Any], taken: Collection[str] = ()) -> dict[str, Any]:
+        """Column and stored value of every change, the fields with `on_update` that are not `taken` included.
+
+        Raises `InvalidQueryError` for changes of the primary key.
+        """
+        self.check_names(changes)
+        encoded: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name in self.model.primary_key:
+                raise InvalidQueryError(f"{self.name}.{name} is part of the primary key, which does not change")
+            self._assign(encoded, self.fields[name], value)
+        for field in self._updating:
+            if field.name not in changes and field.name not in taken:
+                self._assign(encoded, field, field.refreshed())
+        return encoded
+
+    def _assign(self, encoded: dict[str, Any], field: FieldCodec, value: Any) -> None:
+        stored = field.encode(value)
+        encoded[field.column] = stored
+        if field.shadow:
+            encoded[field.shadow] = None if stored is None else stored.lower()
+
+    def check_names(self, data: Mapping[str, Any]) -> None:
+        """Raise unless `data` is a mapping whose keys are all fields."""
+        if not isinstance(data, Mapping):
+            raise InvalidQueryError(f"{self.name} takes a mapping of fields to values, not {type(data).__name__}")
+        if not data.keys() <= self._names:
+            unknown = next(name for name in data if name not in self._names)
+            self.field(unknown)
+
+
+class Codec:
+    """Every model of a schema, for one kind of storage."""
+
+    def __init__(self, schema: Schema, storage: Storage) -> None:
+        self.schema = schema
+        self.layout: Layout = lay_out(schema, storage)
+        self.models: Mapping[str, ModelCodec] = MappingProxyType(
+            {
+                name: ModelCodec(schema, name, model, self.layout.tables[table_name(schema, name)], storage)
+                for name, model in schema.models.items()
+            }
+        )
+
+    def model(self, model: str | ModelRef[Any]) -> ModelCodec:
+        """The model of this name, or `UnknownModelError`."""
+        name = model_name(model)
+        try:
+            return self.models[name]
+        except (KeyError, TypeError):
+            raise UnknownModelError(f"no model {name!r}; there are: {', '.join(self.models)}") from None
+
+
+def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage) -> FieldCodec:
+    values = field_codec(schema, model, name, storage)
+    transforms = field.transforms
+    before = transforms.input if transforms else None
+    after = transforms.output if transforms else None
+    return FieldCodec(
+        where=f"{model}.{name}",
+        name=name,
+        field=field,
+        column=column_name(schema, model, name),
+        shadow=shadow_name(schema, model, name),
+        store=_chain(before, values.store),
+        compare=_chain(before, values.compare),
+        load=_chain(values.load, after) if after else values.load,
+    )
+
+
+def _chain(first: Convert | None, second: Convert) -> Convert:
+    if first is None:
+        return second
+    convert = first
+    return lambda value: second(convert(value))
+
+
+def check_search(where: str, value: Any) -> str:
+    """The text of a contains, starts_with or ends_with."""
+    return check_text(where, value)
+
+
+def utc_moment(value: datetime) -> datetime:
+    """`now` of `purge_expired`, checked to be aware."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidValueError("now takes an aware datetime")
+    return value

@@ -1,0 +1,85 @@
+"""What every topic of the suite builds on."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import pytest
+import pytest_asyncio
+
+from auth_adapters.conformance.harness import Harness
+from auth_adapters.observation import Observer
+from auth_adapters.protocols import Adapter
+from auth_adapters.schema.composition import Schema
+from auth_adapters.schema.core import auth_schema
+
+__all__ = ["EARLIER", "LATER", "NOW", "Connect", "Topic", "make_session", "make_user", "new_database"]
+
+Connect: TypeAlias = Callable[..., Awaitable[Adapter]]
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+EARLIER = NOW - timedelta(days=1)
+LATER = NOW + timedelta(days=1)
+
+numbers = itertools.count(1)
+
+
+def new_database() -> str:
+    """A name that no test has used before."""
+    return f"conformance{next(numbers)}"
+
+
+async def make_user(adapter: Adapter, email: str = "ada@example.com", **data: Any) -> dict[str, Any]:
+    """A stored user."""
+    return await adapter.create("user", {"email": email, **data})
+
+
+async def make_session(adapter: Adapter, user: dict[str, Any], token: str = "token", **data: Any) -> dict[str, Any]:
+    """A stored session of `user`."""
+    return await adapter.create("session", {"user_id": user["id"], "token": token, "expires_at": LATER, **data})
+
+
+class Topic:
+    """One topic: a class of tests. `harness` is the binding's fixture."""
+
+    @pytest.fixture(autouse=True)
+    def declared_deviation(self, request: pytest.FixtureRequest, harness: Harness) -> None:
+        """Turn a declared deviation into a strict xfail."""
+        name = getattr(request.node, "originalname", None) or request.node.name
+        for key in (f"{type(self).__name__}::{name}", name):
+            if key in harness.deviations:
+                request.applymarker(pytest.mark.xfail(reason=harness.deviations[key], strict=True))
+
+    @pytest_asyncio.fixture
+    async def connect(self, harness: Harness) -> AsyncIterator[Connect]:
+        """Open an adapter with its tables made; closed after the test, when no connection may be left.
+
+        `await connect(schema=..., database=..., observe=...)`: the core four, a new database and no observer unless
+        given.
+        """
+        opened: list[Adapter] = []
+        databases: dict[str, None] = {}
+
+        async def open_one(
+            schema: Schema | None = None, *, database: str | None = None, observe: Observer | None = None
+        ) -> Adapter:
+            name = database or new_database()
+            databases[name] = None
+            adapter = harness.connect(name, schema or auth_schema(), observe=observe)
+            opened.append(adapter)
+            await adapter.open()
+            await adapter.create_tables()
+            return adapter
+
+        yield open_one
+        for adapter in opened:
+            await adapter.close()
+        left = {name: count for name in databases if (count := await harness.open_connections(name))}
+        await harness.aclose()
+        assert not left, f"connections are left open: {left}"
+
+    @pytest_asyncio.fixture
+    async def adapter(self, connect: Connect) -> Adapter:
+        """An open adapter over the core four, on an empty database."""
+        return await connect()

@@ -1,0 +1,182 @@
+"""From what an application has (a URL, a path, an engine, nothing) to an adapter. No I/O."""
+
+import importlib
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from auth_adapters.adapter import BackendAdapter
+from auth_adapters.errors import ConfigurationError, MissingDriverError
+from auth_adapters.observation import Observer
+from auth_adapters.protocols import Adapter, Backend
+from auth_adapters.schema.composition import Schema
+
+__all__ = ["connect"]
+
+DEFAULT_URL: Final = "sqlite:///auth.db"
+ENVIRONMENT: Final = ("DATABASE_URL", "MONGODB_URI")
+SQLITE_SCHEMES: Final = frozenset({"sqlite", "sqlite+aiosqlite", "file"})
+SQLITE_OPTIONS: Final = frozenset({"busy_timeout"})
+PLANNED: Final[Mapping[str, str]] = {
+    "postgres": "PostgreSQL",
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+    "mariadb": "MariaDB",
+    "mongodb": "MongoDB",
+    "mongodb+srv": "MongoDB",
+}
+ACCEPTED: Final = "sqlite:///auth.db, ./auth.db, :memory:, memory:// or nothing (SQLite in auth.db)"
+
+logger = logging.getLogger("auth_adapters")
+said_aloud: set[str] = set()
+
+
+def connect(
+    target: Any = None, *, schema: Schema | None = None, observe: Observer | None = None, **options: Any
+) -> Adapter:
+    """An adapter for a database, not open yet.
+
+    target: a URL (`sqlite:///auth.db`, `sqlite:////var/lib/auth.db`, `file:./auth.db`, `memory://`), a path (anything
+    with a separator or ending in .db, .sqlite or .sqlite3), `:memory:` (SQLite), an SQLAlchemy `AsyncEngine` of the
+    application's (never closed by us), or a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else
+    `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
+
+    Options of SQLite, by name or in the URL's query: busy_timeout, the seconds to wait for a lock (10).
+
+    Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
+    """
+    if isinstance(target, os.PathLike):
+        return _adapter(_sqlite(os.fspath(target), options), schema, observe)
+    if target is None:
+        target = _from_environment()
+    if isinstance(target, str):
+        return _adapter(_from_text(target, options), schema, observe)
+    if isinstance(target, Backend) and not isinstance(target, type):
+        _no_options(options, "a backend that is made already")
+        return _adapter(target, schema, observe)
+    if _is_engine(target):
+        return _adapter(_from_engine(target, options), schema, observe)
+    raise ConfigurationError(f"cannot connect to a {type(target).__name__}; give {ACCEPTED}")
+
+
+def _adapter(backend: Backend, schema: Schema | None, observe: Observer | None) -> Adapter:
+    return BackendAdapter(backend, schema=schema, observe=observe)
+
+
+def _from_environment() -> str:
+    for name in ENVIRONMENT:
+        if url := os.environ.get(name):
+            return url
+    if DEFAULT_URL not in said_aloud:
+        said_aloud.add(DEFAULT_URL)
+        logger.warning(
+            "no database was named and %s is not set: using SQLite in ./auth.db", " nor ".join(ENVIRONMENT)
+        )
+    return DEFAULT_URL
+
+
+def _from_text(text: str, options: Mapping[str, Any]) -> Backend:
+    if text == ":memory:":
+        return _sqlite(text, options)
+    scheme, separator, rest = text.partition(":")
+    scheme = scheme.lower()
+    if separator and scheme in SQLITE_SCHEMES:
+        return _sqlite_url(rest, options)
+    if separator and scheme == "memory":
+        if rest.strip("/"):
+            raise ConfigurationError("the memory backend takes no path: memory://")
+        return _memory(options)
+    if separator and scheme.partition("+")[0] in PLANNED:
+        name = PLANNED[scheme.partition("+")[0]]
+        raise ConfigurationError(f"{name} is not available in this version; there are: {ACCEPTED}")
+    if separator and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) and rest.startswith("//"):
+        raise ConfigurationError(f"no database goes by the URL scheme {scheme!r}; there are: {ACCEPTED}")
+    if text.endswith((".db", ".sqlite", ".sqlite3")) or "/" in text or os.sep in text:
+        return _sqlite(text, options)
+    raise ConfigurationError(f"this is neither a URL nor a path to a database file; give {ACCEPTED}")
+
+
+def _sqlite_url(rest: str, options: Mapping[str, Any]) -> Backend:
+    path, _, query = rest.partition("?")
+    if path.startswith("//"):
+        host = urlsplit("sqlite:" + path).netloc
+        if host:
+            raise ConfigurationError("a SQLite URL has no host: sqlite:///relative.db or sqlite:////absolute.db")
+        path = path[2:].removeprefix("/") or ":memory:"
+    found: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True))
+    if found.pop("mode", None) == "memory":
+        path = ":memory:"
+    found.pop("cache", None)
+    return _sqlite(unquote(path), {**found, **options})
+
+
+def _sqlite(path: str, options: Mapping[str, Any]) -> Backend:
+    _known(options, SQLITE_OPTIONS, "SQLite")
+    module = _module("auth_adapters.backends.sqlite", "sqlite")
+    if not path or "\0" in path:
+        raise ConfigurationError(f"a SQLite database needs a path; give {ACCEPTED}")
+    backend: Backend = module.SQLiteBackend(path, **_seconds(options))
+    return backend
+
+
+def _memory(options: Mapping[str, Any]) -> Backend:
+    _no_options(options, "the memory backend")
+    from auth_adapters.backends.memory import MemoryBackend
+
+    return MemoryBackend()
+
+
+def _is_engine(target: Any) -> bool:
+    return type(target).__module__.startswith("sqlalchemy.") and hasattr(target, "dialect")
+
+
+def _from_engine(engine: Any, options: Mapping[str, Any]) -> Backend:
+    name = engine.dialect.name
+    if not getattr(engine.dialect, "is_async", False):
+        raise ConfigurationError("this SQLAlchemy engine is synchronous; give one of create_async_engine")
+    if name != "sqlite":
+        raise ConfigurationError(f"engines of {PLANNED.get(name, name)} cannot be used in this version; SQLite's can")
+    _no_options(options, "an engine of yours")
+    backend: Backend = _module("auth_adapters.backends.sqlite", "sqlite").SQLiteEngineBackend(engine)
+    return backend
+
+
+def _seconds(options: Mapping[str, Any]) -> dict[str, float]:
+    read = {}
+    for name, value in options.items():
+        try:
+            read[name] = float(value)
+        except (TypeError, ValueError):
+            raise ConfigurationError(f"{name} takes a number of seconds") from None
+        if not 0 <= read[name] <= 3600:
+            raise ConfigurationError(f"{name} takes seconds from 0 to 3600")
+    return read
+
+
+def _known(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    unknown = sorted(name for name in options if name not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"{what} has no option {', '.join(map(repr, unknown))}; there are: {', '.join(sorted(known))}"
+        )
+
+
+def _no_options(options: Mapping[str, Any], what: str) -> None:
+    if options:
+        raise ConfigurationError(f"{what} takes no options; got {', '.join(sorted(options))}")
+
+
+def _module(name: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] == "auth_adapters":
+            raise
+        raise MissingDriverError(
+            f"{error.name} is not installed; pip install 'auth_adapters[{extra}]' brings it"
+        ) from None
+
+

@@ -1,0 +1,233 @@
+"""Joins: which reference links two models, and how the joined records are fetched and put in place.
+
+A join to one record travels in the same statement where the backend can do that. Every other join is one more
+statement for all parents together, issued by `follow` in plain sight.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from auth_adapters.codec import Codec, Decoder, ModelCodec
+from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
+from auth_adapters.errors import InvalidQueryError
+from auth_adapters.paging import check_page, orders, read_sort
+from auth_adapters.physical import AllOf, Condition, JoinOne, PerParent, Row, Select, Test, Values
+from auth_adapters.query import Join, Record
+from auth_adapters.values import Convert
+
+__all__ = ["Followed", "InRow", "JoinAsked", "Joining", "encode_followed", "follow", "plan_joins", "read_joins"]
+
+RunSelect: TypeAlias = Callable[[Select, Values], Awaitable[list[Row]]]
+
+
+class JoinAsked(NamedTuple):
+    """One entry of `join`. key: it without its values."""
+
+    name: str
+    join: Join
+    where: AskedFor
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What the plan depends on."""
+        join = self.join
+        select = None if join.select is None else tuple(join.select)
+        return (self.name, join.model, join.on, select, self.where.key, tuple(join.sort), join.limit is None)
+
+    def parsable(self, codec: Codec) -> "JoinAsked":
+        """The same without comparisons against what is no id."""
+        where = parsable(codec.model(self.join.model), self.where.predicate())
+        return JoinAsked(self.name, self.join, read_where(where))
+
+
+class Link(NamedTuple):
+    """parent_column of the parent equals child_column of the joined table. single: at most one joined row."""
+
+    parent_column: str
+    child_column: str
+    single: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InRow:
+    """A joined record that comes in the parent's row: the values from `start` on, present if `marker` is not NULL."""
+
+    name: str
+    start: int
+    marker: int
+    decode: Decoder
+
+    def record(self, row: Row) -> Record | None:
+        """The joined record of a row."""
+        return None if row[self.marker] is None else self.decode(row[self.start : self.marker])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """Joined records that one more statement fetches for all parents. Slot 0 takes the parents' keys.
+
+    at: where a parent's row holds its key. encoders: of the values from slot 1 on.
+    """
+
+    name: str
+    at: int
+    single: bool
+    statement: Select
+    encoders: tuple[Convert, ...]
+    decode: Decoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """All joins of a select. hidden: columns that the parent's rows carry for them."""
+
+    ones: tuple[JoinOne, ...]
+    encoders: tuple[Convert, ...]
+    hidden: tuple[str, ...]
+    in_row: tuple[InRow, ...]
+    followed: tuple[Followed, ...]
+
+
+def read_joins(join: Collection[str] | Mapping[str, Join]) -> tuple[JoinAsked, ...]:
+    """Take a `join` apart. Raises `InvalidQueryError` for anything but names or a mapping to `Join`."""
+    if not join:
+        return ()
+    if isinstance(join, str):
+        raise InvalidQueryError("join takes a list of models or a mapping, not one string")
+    named = join.items() if isinstance(join, Mapping) else [(name, Join(model=name)) for name in join]
+    asked = []
+    for name, one in named:
+        if not isinstance(one, Join) or not isinstance(name, str):
+            raise InvalidQueryError("a join is the name of a model, or a key with Join(model=...)")
+        check_page(one.limit, 0)
+        asked.append(JoinAsked(name, one, read_where(one.where)))
+    return tuple(asked)
+
+
+def find_link(codec: Codec, parent: ModelCodec, asked: JoinAsked) -> Link:
+    """The one reference that links the two models; `InvalidQueryError` if there is none or more than one."""
+    child = codec.model(asked.join.model)
+    links = {}
+    for name, field in parent.fields.items():
+        reference = field.field.references
+        if reference and reference.model == child.name:
+            target = child.fields[reference.field]
+            links[f"{parent.name}.{name}"] = (name, Link(field.column, target.column, single=True))
+    for name, field in child.fields.items():
+        reference = field.field.references
+        if reference and reference.model == parent.name:
+            key = f"{child.name}.{name}" + (" (backward)" if child is parent else "")
+            single = (name,) in child.model.unique_keys
+            links[key] = (name, Link(parent.fields[reference.field].column, field.column, single=single))
+    on = asked.join.on
+    fitting = {key: link for key, (name, link) in links.items() if on is None or name == on}
+    if len(fitting) != 1:
+        known = ", ".join(links) or "none"
+        problem = "no reference" if not fitting else "more than one reference"
+        raise InvalidQueryError(
+            f"join {asked.name!r}: {problem} between {parent.name!r} and {child.name!r}"
+            f"{f' called {on!r}' if on else ''}; there are: {known}"
+        )
+    return next(iter(fitting.values()))
+
+
+def plan_joins(
+    codec: Codec, parent: ModelCodec, asked: tuple[JoinAsked, ...], *, native: bool, width: int, first_slot: int
+) -> Joining:
+    """Plan the joins of a select whose rows have `width` columns of their own and slots up to `first_slot`."""
+    links = [(one, find_link(codec, parent, one)) for one in asked]
+    for one, link in links:
+        if one.name in parent.fields:
+            raise InvalidQueryError(f"join {one.name!r}: {parent.name!r} has a field of that name; choose another key")
+        if link.single and (one.join.sort or one.join.limit is not None):
+            raise InvalidQueryError(f"join {one.name!r} gives one record: it takes no sort and no limit")
+    inline = [(one, link) for one, link in links if native and link.single]
+    others = [(one, link) for one, link in links if not (native and link.single)]
+    hidden = tuple(dict.fromkeys(link.parent_column for _, link in others))
+    followed = tuple(
+        _plan_followed(codec, one, link, width + hidden.index(link.parent_column)) for one, link in others
+    )
+    ones: list[JoinOne] = []
+    in_row: list[InRow] = []
+    encoders: tuple[Convert, ...] = ()
+    start = width + len(hidden)
+    for one, link in inline:
+        child = codec.model(one.join.model)
+        fields = child.selected(one.join.select)
+        where = compile_predicate(child, one.where.predicate(), first_slot + len(encoders))
+        columns = (*(field.column for field in fields), link.child_column)
+        ones.append(
+            JoinOne(
+                table=child.table,
+                column=link.parent_column,
+                target_column=link.child_column,
+                columns=columns,
+                condition=where.condition,
+            )
+        )
+        in_row.append(InRow(name=one.name, start=start, marker=start + len(fields), decode=Decoder(fields)))
+        encoders += where.encoders
+        start += len(columns)
+    return Joining(ones=tuple(ones), encoders=encoders, hidden=hidden, in_row=tuple(in_row), followed=followed)
+
+
+def _plan_followed(codec: Codec, asked: JoinAsked, link: Link, at: int) -> Followed:
+    child = codec.model(asked.join.model)
+    fields = child.selected(asked.join.select)
+    where = compile_predicate(child, asked.where.predicate(), 1)
+    condition: Condition = AllOf((Test(link.child_column, "in", 0), where.condition))
+    per_parent = None
+    if asked.join.limit is not None:
+        per_parent = PerParent(link.child_column, 1 + len(where.encoders))
+    statement = Select(
+        table=child.table,
+        columns=(*(field.column for field in fields), link.child_column),
+        condition=condition,
+        order=() if link.single else orders(child, read_sort(child, asked.join.sort)),
+        per_parent=per_parent,
+    )
+    return Followed(
+        name=asked.name,
+        at=at,
+        single=link.single,
+        statement=statement,
+        encoders=where.encoders,
+        decode=Decoder(fields),
+    )
+
+
+def encode_followed(joining: Joining, asked: tuple[JoinAsked, ...]) -> tuple[Values, ...]:
+    """The values of each followed join's own conditions, its limit last."""
+    by_name = {one.name: one for one in asked}
+    encoded = []
+    for followed in joining.followed:
+        one = by_name[followed.name]
+        values = encode_values(followed.encoders, one.where.values)
+        encoded.append(values if one.join.limit is None else (*values, one.join.limit))
+    return tuple(encoded)
+
+
+async def follow(
+    select: RunSelect, joining: Joining, values: tuple[Values, ...], rows: Sequence[Row], records: Sequence[Record]
+) -> None:
+    """Fetch what the followed joins ask for and put it into the parents' records."""
+    for followed, own in zip(joining.followed, values, strict=True):
+        keys = list(dict.fromkeys(row[followed.at] for row in rows if row[followed.at] is not None))
+        found: dict[Any, list[Record]] = {}
+        if keys:
+            for child in await select(followed.statement, (keys, *own)):
+                found.setdefault(child[-1], []).append(followed.decode(child[:-1]))
+        for row, record in zip(rows, records, strict=True):
+            children = found.get(row[followed.at], [])
+            if followed.single:
+                record[followed.name] = dict(children[0]) if children else None
+            else:
+                record[followed.name] = [dict(one) for one in children]
+
+
+def without_ids_that_are_none(codec: Codec, asked: tuple[JoinAsked, ...]) -> tuple[JoinAsked, ...]:
+    """The joins without comparisons against what is no id of the schema."""
+    return tuple(one.parsable(codec) for one in asked)
+
+

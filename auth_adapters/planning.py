@@ -1,0 +1,374 @@
+"""Each question becomes a plan once: the statement, the conversions of its values, and the decoder of its rows.
+
+The key of a plan is the question without its values (and without the length of an `in`), so that the same question
+asked again finds its plan, and a backend finds what it made of the plan's statement.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from auth_adapters.codec import Codec, Decoder, FieldCodec, ModelCodec
+from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
+from auth_adapters.errors import InvalidQueryError
+from auth_adapters.ids import Unparsable
+from auth_adapters.joins import JoinAsked, Joining, encode_followed, plan_joins, read_joins
+from auth_adapters.paging import After, Sorting, after_condition, check_page, orders, read_after, read_sort
+from auth_adapters.physical import (
+    AllOf,
+    Condition,
+    Count,
+    Delete,
+    Increment,
+    Insert,
+    Row,
+    Select,
+    Statement,
+    Update,
+    Upsert,
+    Values,
+)
+from auth_adapters.query import ALL, Join, ModelRef, Predicate, Record
+from auth_adapters.values import Convert
+
+__all__ = ["Asked", "Plan", "Planner"]
+
+MAX_PLANS: Final = 1_024
+NUMBERS: Final = frozenset({"integer", "float"})
+S_co = TypeVar("S_co", bound=Statement, covariant=True)
+Name = str | ModelRef[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Generic[S_co]):
+    """A statement, the conversions of its condition's values, the decoder of its rows, and its joins."""
+
+    statement: S_co
+    encoders: tuple[Convert, ...]
+    decode: Decoder
+    joining: Joining | None = None
+
+
+class Asked(NamedTuple, Generic[S_co]):
+    """A plan with the values of one call. followed: those of its followed joins."""
+
+    model: ModelCodec
+    plan: Plan[S_co]
+    values: Values
+    followed: tuple[Values, ...] = ()
+
+    @property
+    def statement(self) -> S_co:
+        """The plan's statement."""
+        return self.plan.statement
+
+    def record(self, row: Row | None) -> Record | None:
+        """The record of a row, if there is one."""
+        return None if row is None else self.plan.decode(row)
+
+
+class PlanCache:
+    """Plans by key, a bounded number of them: the oldest makes room for a new one."""
+
+    def __init__(self, limit: int = MAX_PLANS) -> None:
+        self._plans: dict[Hashable, Any] = {}
+        self._limit = limit
+
+    def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The plan under `key`, made now if it is not there."""
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = make()
+            if len(self._plans) >= self._limit:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = plan
+        return plan
+
+
+class Planner:
+    """The plans of one schema on one backend. native_joins: whether a join to one travels in the statement."""
+
+    def __init__(self, codec: Codec, *, native_joins: bool) -> None:
+        self.codec = codec
+        self._native_joins = native_joins
+        self._cache = PlanCache()
+
+    def insert(self, model: Name, rows: Sequence[Mapping[str, Any]], force_id: bool) -> Asked[Insert]:
+        """New records; the values are their rows."""
+        codec = self.codec.model(model)
+        given = {codec.generated is None or (force_id and "id" in data) for data in rows}
+        if len(given) > 1:
+            raise InvalidQueryError(f"{codec.name}: give the id of every row or of none")
+        with_id = given == {True}
+        values = tuple([codec.encode_new(data, force_id=force_id) for data in rows])
+        plan = self._cache.find(("insert", codec.name, with_id), lambda: _insert(codec, with_id))
+        return Asked(codec, plan, values)
+
+    def find(
+        self,
+        model: Name,
+        where: Any,
+        *,
+        select: Collection[str] | None,
+        join: Collection[str] | Mapping[str, Join],
+        sort: Sequence[str],
+        limit: int | None,
+        offset: int = 0,
+        after: Any = None,
+        tie_break: bool = True,
+    ) -> Asked[Select]:
+        """Records, sorted, joined and paged."""
+        codec = self.codec.model(model)
+        check_page(limit, offset)
+        sorting = read_sort(codec, sort, tie_break=tie_break) if sort or tie_break else ()
+        past = read_after(codec, sorting, after) if after is not None else None
+        if select is not None:
+            select = tuple(field.name for field in codec.selected(select))
+        page = _Page(codec, select, sorting, past, limit, offset)
+        asked, joins = read_where(where), read_joins(join)
+        try:
+            return self._find(page, asked, joins)
+        except Unparsable:
+            asked = read_where(parsable(codec, asked.predicate()))
+            return self._find(page, asked, tuple(one.parsable(self.codec) for one in joins))
+
+    def _find(self, page: "_Page", asked: AskedFor, joins: tuple[JoinAsked, ...]) -> Asked[Select]:
+        key = (page.key, asked.key, tuple([one.key for one in joins]) if joins else ())
+        plan: Plan[Select] = self._cache.find(key, lambda: self._plan_find(page, asked, joins))
+        if plan.joining is None:
+            return Asked(page.codec, plan, encode_values(plan.encoders, asked.values) + page.values)
+        inline = {one.name for one in plan.joining.in_row}
+        joined = tuple(value for one in joins if one.name in inline for value in one.where.values)
+        values = encode_values(plan.encoders, asked.values + joined) + page.values
+        return Asked(page.codec, plan, values, encode_followed(plan.joining, joins))
+
+    def _plan_find(self, page: "_Page", asked: AskedFor, joins: tuple[JoinAsked, ...]) -> Plan[Select]:
+        codec = page.codec
+        fields = codec.selected(page.select)
+        where = compile_predicate(codec, asked.predicate())
+        joining = None
+        encoders = where.encoders
+        if joins:
+            joining = plan_joins(
+                self.codec, codec, joins, native=self._native_joins, width=len(fields), first_slot=len(encoders)
+            )
+            encoders += joining.encoders
+        condition, slot = where.condition, len(encoders)
+        if page.past:
+            condition = AllOf((condition, after_condition(codec, page.sorting, page.past.nulls, slot)))
+            slot += len(page.past.values)
+        statement = Select(
+            table=codec.table,
+            columns=(*(field.column for field in fields), *(joining.hidden if joining else ())),
+            condition=condition,
+            order=orders(codec, page.sorting),
+            limit=None if page.limit is None else slot,
+            offset=slot + (page.limit is not None) if page.offset else None,
+            joins=joining.ones if joining else (),
+        )
+        return Plan(statement=statement, encoders=encoders, decode=Decoder(fields), joining=joining)
+
+    def count(self, model: Name, where: Any) -> Asked[Count]:
+        """How many records match."""
+        codec = self.codec.model(model)
+        return self._conditioned(
+            "count", codec, where, lambda condition, _: Count(table=codec.table, condition=condition)
+        )
+
+    def update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:
+        """New values for one record or for all that match."""
+        codec = self.codec.model(model)
+        _check_guarded(codec, where, allow_all=not one)
+        _check_changes(codec, changes)
+        encoded = codec.encode_changes(changes)
+        columns = tuple(encoded)
+
+        def make(condition: Condition, first: int) -> Update:
+            returning = _columns(codec) if one else ()
+            assignments = tuple((column, first + at) for at, column in enumerate(columns))
+            return Update(table=codec.table, condition=condition, assignments=assignments, returning=returning)
+
+        return self._conditioned("update" if one else "update_many", codec, where, make, columns, encoded.values())
+
+    def increment(
+        self, model: Name, where: Any, increment: Mapping[str, Any], changes: Mapping[str, Any] | None
+    ) -> Asked[Increment]:
+        """Numbers to add to one record that matches, and other new values for it."""
+        codec = self.codec.model(model)
+        _check_guarded(codec, where, allow_all=False)
+        deltas = _deltas(codec, increment)
+        if both := [name for name in changes or {} if name in increment]:
+            raise InvalidQueryError(f"{codec.name}.{both[0]} is both incremented and changed")
+        encoded = codec.encode_changes(changes or {}, taken=increment)
+        added, changed = tuple(deltas), tuple(encoded)
+
+        def make(condition: Condition, first: int) -> Increment:
+            return Increment(
+                table=codec.table,
+                condition=condition,
+                increments=tuple((column, first + at) for at, column in enumerate(added)),
+                assignments=tuple((column, first + len(added) + at) for at, column in enumerate(changed)),
+                returning=_columns(codec),
+            )
+
+        values = (*deltas.values(), *encoded.values())
+        return self._conditioned("increment", codec, where, make, (added, changed), values)
+
+    def delete(self, model: Name, where: Any, *, one: bool, returning: bool = False) -> Asked[Delete]:
+        """One record, or all that match, to be removed."""
+        codec = self.codec.model(model)
+        _check_guarded(codec, where, allow_all=not one)
+        return self.delete_batch(codec.name, where, limit=1 if one else None, returning=returning)
+
+    def delete_batch(self, model: Name, where: Any, *, limit: int | None, returning: bool = False) -> Asked[Delete]:
+        """At most `limit` records that match, to be removed."""
+        codec = self.codec.model(model)
+
+        def make(condition: Condition, first: int) -> Delete:
+            return Delete(
+                table=codec.table,
+                condition=condition,
+                limit=None if limit is None else first,
+                returning=_columns(codec) if returning else (),
+            )
+
+        page = () if limit is None else (limit,)
+        return self._conditioned("delete", codec, where, make, (limit is None, returning), page)
+
+    def upsert(
+        self, model: Name, data: Mapping[str, Any], on: Sequence[str], changes: Mapping[str, Any] | None
+    ) -> Asked[Upsert]:
+        """A record to insert, or what to change of the one that has the same key."""
+        codec = self.codec.model(model)
+        key = _check_key(codec, data, on)
+        if changes is None:
+            kept = {*key, *codec.model.primary_key}
+            changes = {name: value for name, value in data.items() if name not in kept}
+            encoded = codec.encode_changes(changes)
+        else:
+            encoded = codec.encode_changes(changes) if changes else {}
+        row = codec.encode_new(data, force_id=False)
+        columns = tuple(encoded)
+        plan = self._cache.find(("upsert", codec.name, key, columns), lambda: _upsert(codec, key, columns))
+        return Asked(codec, plan, (*row, *encoded.values()))
+
+    def _conditioned(
+        self,
+        verb: str,
+        codec: ModelCodec,
+        where: Any,
+        make: Callable[[Condition, int], Any],
+        form: Hashable = None,
+        own: Collection[Any] = (),
+    ) -> Asked[Any]:
+        """A statement with a condition; its own values have the slots behind the condition's."""
+        asked = read_where(where)
+
+        def plan() -> Plan[Any]:
+            compiled = compile_predicate(codec, asked.predicate())
+            statement = make(compiled.condition, len(compiled.encoders))
+            return Plan(statement=statement, encoders=compiled.encoders, decode=codec.decode)
+
+        found: Plan[Any] = self._cache.find((verb, codec.name, asked.key, form), plan)
+        try:
+            values = encode_values(found.encoders, asked.values)
+        except Unparsable:
+            where = parsable(codec, asked.predicate())
+            return self._conditioned(verb, codec, where, make, form, own)
+        return Asked(codec, found, (*values, *own))
+
+
+class _Page(NamedTuple):
+    codec: ModelCodec
+    select: Collection[str] | None
+    sorting: Sorting
+    past: After | None
+    limit: int | None
+    offset: int
+
+    @property
+    def key(self) -> Hashable:
+        past = self.past.nulls if self.past else None
+        return ("find", self.codec.name, self.select, self.sorting, past, self.limit is None, self.offset == 0)
+
+    @property
+    def values(self) -> Values:
+        page: Values = () if self.limit is None else (self.limit,)
+        if self.offset:
+            page = (*page, self.offset)
+        return (*self.past.values, *page) if self.past else page
+
+
+def _columns(codec: ModelCodec) -> tuple[str, ...]:
+    return tuple(field.column for field in codec.fields.values())
+
+
+def _insert(codec: ModelCodec, with_id: bool) -> Plan[Insert]:
+    returning = () if codec.generated is None or with_id else (codec.fields[codec.generated].column,)
+    statement = Insert(
+        table=codec.table, columns=codec.insert_columns(with_id=with_id), returning=returning
+    )
+    return Plan(statement=statement, encoders=(), decode=codec.decode)
+
+
+def _upsert(codec: ModelCodec, key: tuple[str, ...], columns: tuple[str, ...]) -> Plan[Upsert]:
+    inserted = codec.insert_columns(with_id=codec.generated is None)
+    fields: list[FieldCodec] = [codec.fields[name] for name in key]
+    statement = Upsert(
+        table=codec.table,
+        columns=inserted,
+        key=tuple(field.shadow or field.column for field in fields),
+        assignments=tuple((column, len(inserted) + at) for at, column in enumerate(columns)),
+        returning=_columns(codec),
+    )
+    return Plan(statement=statement, encoders=(), decode=codec.decode)
+
+
+def _check_guarded(codec: ModelCodec, where: Any, *, allow_all: bool) -> None:
+    if where is ALL and allow_all:
+        return
+    if isinstance(where, Predicate) or (isinstance(where, Mapping) and where):
+        return
+    if isinstance(where, Mapping) or where is None or where is ALL:
+        hint = "; say ALL for the whole table" if allow_all else ""
+        raise InvalidQueryError(f"{codec.name}: an empty where would reach any record{hint}")
+
+
+def _check_changes(codec: ModelCodec, changes: Mapping[str, Any]) -> None:
+    codec.check_names(changes)
+    if not changes:
+        raise InvalidQueryError(f"{codec.name}: there is nothing to change")
+
+
+def _deltas(codec: ModelCodec, increment: Mapping[str, Any]) -> dict[str, Any]:
+    codec.check_names(increment)
+    if not increment:
+        raise InvalidQueryError(f"{codec.name}: there is nothing to increment")
+    deltas = {}
+    for name, delta in increment.items():
+        field = codec.fields[name]
+        plain = field.field.references is None and field.field.transforms is None
+        if field.field.type not in NUMBERS or not plain or name in codec.model.primary_key:
+            raise InvalidQueryError(f"{field.where} cannot be incremented: it is not a plain number")
+        if delta is None:
+            raise InvalidQueryError(f"{field.where} cannot be incremented by None")
+        deltas[field.column] = field.store(delta)
+    return deltas
+
+
+def _check_key(codec: ModelCodec, data: Mapping[str, Any], on: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(on, str):
+        raise InvalidQueryError(f'on takes a list of fields, such as ["{on}"]')
+    codec.check_names(data)
+    wanted = set(on)
+    keys = [key for key in codec.model.unique_keys if set(key) == wanted]
+    if not keys or (keys[0] == ("id",) and codec.model.makes_id):
+        declared = [key for key in codec.model.unique_keys if not (key == ("id",) and codec.model.makes_id)]
+        known = "; ".join(", ".join(key) for key in declared) or "none"
+        raise InvalidQueryError(f"{codec.name}: on names one declared unique key, of which there are: {known}")
+    for name in keys[0]:
+        if data.get(name) is None:
+            raise InvalidQueryError(f"{codec.name}.{name} is part of the key: data must hold a value for it")
+    return keys[0]
+
+

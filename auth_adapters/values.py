@@ -1,0 +1,314 @@
+"""One value at a time: does it fit its field, how is it stored, how does it come back. Pure.
+
+This is the only place where a Python value and a stored value meet. Errors name the field and the rule, never the
+value.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from auth_adapters.capabilities import Storage
+from auth_adapters.errors import InvalidValueError
+from auth_adapters.ids import IdScheme, Unparsable
+from auth_adapters.physical import ColumnKind
+from auth_adapters.schema.fields import DEFAULT_LENGTH, Field
+
+__all__ = ["ValueCodec", "check_text", "decode_datetime", "encode_datetime", "value_codec"]
+
+Convert: TypeAlias = Callable[[Any], Any]
+
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**63 - 1
+MAX_TEXT: Final = 1_048_576
+MAX_JSON_DEPTH: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueCodec:
+    """The conversions of one field. `store` checks everything and raises `InvalidValueError`; `compare` is for values in
+    a predicate, where a text of any length may be asked for; `load` is None where the stored value is the record's.
+
+    `compare` of an id raises `Unparsable` for a text that no id is written as.
+    """
+
+    kind: ColumnKind
+    length: int | None
+    store: Convert
+    compare: Convert
+    load: Convert | None
+
+
+def value_codec(where: str, field: Field, storage: Storage, ids: IdScheme | None) -> ValueCodec:
+    """The conversions of the field called `where` (model.field), which holds ids of `ids` if that is given."""
+    if ids is not None:
+        return _id_codec(where, ids, storage)
+    maker = MAKERS[field.type]
+    return maker(where, field, storage)
+
+
+def _wrong(where: str, rule: str) -> InvalidValueError:
+    return InvalidValueError(f"{where} {rule}")
+
+
+def check_text(where: str, value: Any) -> str:
+    """The value as a plain string, without NUL and lone surrogates."""
+    if not isinstance(value, str):
+        raise _wrong(where, f"takes a string, not {type(value).__name__}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _wrong(where, "takes text without lone surrogates") from None
+    if "\0" in value:
+        raise _wrong(where, "takes text without NUL characters")
+    return value if type(value) is str else str.__str__(value)
+
+
+def _sized_text(where: str, limit: int, value: Any) -> str:
+    text = check_text(where, value)
+    if len(text) > limit:
+        raise _wrong(where, f"takes at most {limit} characters")
+    return text
+
+
+def _big_text(where: str, value: Any) -> str:
+    text = check_text(where, value)
+    if len(text) > MAX_TEXT // 4 and len(text.encode()) > MAX_TEXT:
+        raise _wrong(where, f"takes at most {MAX_TEXT} bytes of UTF-8")
+    return text
+
+
+def _string(where: str, field: Field, storage: Storage) -> ValueCodec:
+    length = field.length or DEFAULT_LENGTH
+    return ValueCodec(
+        kind="string",
+        length=length,
+        store=partial(_sized_text, where, length),
+        compare=partial(check_text, where),
+        load=None,
+    )
+
+
+def _text(where: str, field: Field, storage: Storage) -> ValueCodec:
+    return ValueCodec(
+        kind="text", length=None, store=partial(_big_text, where), compare=partial(check_text, where), load=None
+    )
+
+
+def _enum_member(where: str, members: frozenset[str], value: Any) -> str:
+    text = check_text(where, value)
+    if text not in members:
+        raise _wrong(where, f"takes one of: {', '.join(sorted(members))}")
+    return text
+
+
+def _enum(where: str, field: Field, storage: Storage) -> ValueCodec:
+    store = partial(_enum_member, where, frozenset(field.values))
+    length = max(DEFAULT_LENGTH, *map(len, field.values))
+    return ValueCodec(kind="string", length=length, store=store, compare=store, load=None)
+
+
+def _check_integer(where: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong(where, f"takes an integer, not {type(value).__name__}")
+    if not MIN_INTEGER <= value <= MAX_INTEGER:
+        raise _wrong(where, "takes an integer of 64 bits")
+    return int(value)
+
+
+def _integer(where: str, field: Field, storage: Storage) -> ValueCodec:
+    store = partial(_check_integer, where)
+    return ValueCodec(kind="integer", length=None, store=store, compare=store, load=None)
+
+
+def _check_float(where: str, value: Any) -> float:
+    if not isinstance(value, float | int) or isinstance(value, bool):
+        raise _wrong(where, f"takes a number, not {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _wrong(where, "takes a finite number")
+    return number + 0.0
+
+
+def _float(where: str, field: Field, storage: Storage) -> ValueCodec:
+    store = partial(_check_float, where)
+    return ValueCodec(kind="float", length=None, store=store, compare=store, load=None)
+
+
+def _check_boolean(where: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(where, f"takes True or False, not {type(value).__name__}")
+    return value
+
+
+def _boolean(where: str, field: Field, storage: Storage) -> ValueCodec:
+    check = partial(_check_boolean, where)
+    if storage.boolean:
+        return ValueCodec(kind="boolean", length=None, store=check, compare=check, load=None)
+    store = partial(_boolean_as_integer, where)
+    return ValueCodec(kind="boolean", length=None, store=store, compare=store, load=bool)
+
+
+def _boolean_as_integer(where: str, value: Any) -> int:
+    return int(_check_boolean(where, value))
+
+
+def _check_datetime(where: str, value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
+    offset = value.utcoffset()
+    if offset is None:
+        raise _wrong(where, "takes an aware datetime, with its time zone; this one is naive")
+    try:
+        value = value.astimezone(UTC) if value.tzinfo is not UTC else value
+    except OverflowError:
+        raise _wrong(where, "takes a time from year 1 to 9999 in UTC") from None
+    return value.replace(microsecond=value.microsecond // 1000 * 1000, fold=0)
+
+
+def encode_datetime(value: datetime) -> str:
+    """A checked UTC time as text of fixed width, which sorts as time does."""
+    return value.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def decode_datetime(stored: str) -> datetime:
+    """The way back."""
+    return datetime.fromisoformat(stored)
+
+
+def _datetime_as_text(where: str, value: Any) -> str:
+    return encode_datetime(_check_datetime(where, value))
+
+
+def _aware(stored: datetime) -> datetime:
+    return stored.astimezone(UTC)
+
+
+def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:
+    if storage.datetime:
+        check = partial(_check_datetime, where)
+        return ValueCodec(kind="datetime", length=None, store=check, compare=check, load=_aware)
+    store = partial(_datetime_as_text, where)
+    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=decode_datetime)
+
+
+def check_json(where: str, value: Any, depth: int = 0) -> Any:
+    """A copy of the value with plain types only, or `InvalidValueError`."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return check_text(where, value)
+    if isinstance(value, int):
+        return _check_integer(where, value)
+    if isinstance(value, float):
+        return _check_float(where, value)
+    if depth >= MAX_JSON_DEPTH:
+        raise _wrong(where, f"takes JSON nested at most {MAX_JSON_DEPTH} levels deep")
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise _wrong(where, "takes JSON objects with string keys only")
+        return {check_text(where, key): check_json(where, item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [check_json(where, item, depth + 1) for item in value]
+    raise _wrong(where, f"takes JSON values, not {type(value).__name__}")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _no_comparison(where: str, value: Any) -> Any:
+    raise _wrong(where, "holds JSON or a list: it can only be compared with None")
+
+
+def _structure(kind: ColumnKind, where: str, check: Convert, native: bool) -> ValueCodec:
+    def store_text(value: Any) -> str:
+        return _dump(check(value))
+
+    return ValueCodec(
+        kind=kind,
+        length=None,
+        store=check if native else store_text,
+        compare=partial(_no_comparison, where),
+        load=None if native else json.loads,
+    )
+
+
+def _json(where: str, field: Field, storage: Storage) -> ValueCodec:
+    return _structure("json", where, partial(check_json, where), storage.json)
+
+
+def _check_list(where: str, check: Convert, value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise _wrong(where, f"takes a list, not {type(value).__name__}")
+    return [check(item) for item in value]
+
+
+def _strings(where: str, field: Field, storage: Storage) -> ValueCodec:
+    return _structure(
+        "string[]", where, partial(_check_list, where, partial(check_text, where)), storage.arrays
+    )
+
+
+def _integers(where: str, field: Field, storage: Storage) -> ValueCodec:
+    return _structure(
+        "integer[]", where, partial(_check_list, where, partial(_check_integer, where)), storage.arrays
+    )
+
+
+def _check_bytes(where: str, value: Any) -> bytes:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise _wrong(where, f"takes bytes, not {type(value).__name__}")
+    return bytes(value)
+
+
+def _bytes(where: str, field: Field, storage: Storage) -> ValueCodec:
+    store = partial(_check_bytes, where)
+    return ValueCodec(kind="bytes", length=None, store=store, compare=store, load=None)
+
+
+MAKERS: Final[Mapping[str, Callable[[str, Field, Storage], ValueCodec]]] = {
+    "string": _string,
+    "text": _text,
+    "enum": _enum,
+    "integer": _integer,
+    "float": _float,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "json": _json,
+    "string[]": _strings,
+    "integer[]": _integers,
+    "bytes": _bytes,
+}
+
+
+def _id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
+    as_text = ids.kind == "uuid" and not storage.uuid
+
+    def compare(value: Any) -> Any:
+        parsed = ids.parse(check_text(where, value))
+        return str(parsed) if as_text else parsed
+
+    return ValueCodec(
+        kind=ids.kind,
+        length=DEFAULT_LENGTH if ids.kind == "string" else None,
+        store=partial(_store_id, where, compare),
+        compare=compare,
+        load=None if ids.kind == "string" or as_text else ids.render,
+    )
+
+
+def _store_id(where: str, compare: Convert, value: Any) -> Any:
+    try:
+        return compare(value)
+    except Unparsable:
+        raise _wrong(where, "takes an id as this schema writes them") from None

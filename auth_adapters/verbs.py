@@ -1,0 +1,270 @@
+"""The verbs of an adapter: ask the planner, run the one statement, decode. The same for every kind of adapter."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from auth_adapters.codec import utc_moment
+from auth_adapters.errors import InvalidQueryError
+from auth_adapters.joins import follow
+from auth_adapters.observation import Observation, Observer, rows_of
+from auth_adapters.physical import Row, Select
+from auth_adapters.planning import Asked, Planner
+from auth_adapters.protocols import Executor
+from auth_adapters.query import All, Join, ModelRef, Record, Where, field
+from auth_adapters.schema.composition import Schema
+from auth_adapters.schema.fields import utc_now
+
+__all__ = ["Verbs"]
+
+Name = ModelRef[Any] | str
+Joins = Collection[str] | Mapping[str, Join]
+
+
+class Verbs:
+    """Every verb over some executor. What may be done when is for `_enter` and `_leave` of the subclasses to say."""
+
+    def __init__(self, planner: Planner, executor: Executor, observe: Observer | None) -> None:
+        self._planner = planner
+        self._executor = executor
+        self._observe = observe
+
+    @property
+    def schema(self) -> Schema:
+        """What is stored."""
+        return self._planner.codec.schema
+
+    def _enter(self) -> None:
+        """Called before a backend's verb; raises `AdapterStateError` if it may not run now."""
+        raise NotImplementedError
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Called after a backend's verb."""
+
+    def _require(self, capability: str, what: str) -> None:
+        raise NotImplementedError
+
+    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+        """The only way to the backend: guarded and observed."""
+        self._enter()
+        started = time.perf_counter() if self._observe else 0.0
+        try:
+            result = await call(*given)
+        except BaseException as error:
+            self._leave(error)
+            self._tell(verb, model, started, None, error)
+            raise
+        self._leave(None)
+        if self._observe:
+            self._tell(verb, model, started, result, None)
+        return result
+
+    def _tell(self, verb: str, model: str, started: float, result: Any, error: BaseException | None) -> None:
+        if self._observe:
+            duration = time.perf_counter() - started
+            kind = type(error) if error else None
+            self._observe(
+                Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind)
+            )
+
+    async def _records(self, verb: str, asked: Asked[Select]) -> list[Record]:
+        name = asked.model.name
+        rows: list[Row] = await self._run(verb, name, self._executor.select, asked.statement, asked.values)
+        decode, joining = asked.plan.decode, asked.plan.joining
+        records = [decode(row) for row in rows]
+        if joining is None or not rows:
+            return records
+        for one in joining.in_row:
+            for row, record in zip(rows, records, strict=True):
+                record[one.name] = one.record(row)
+
+        async def select(statement: Select, values: Any) -> list[Row]:
+            found: list[Row] = await self._run(verb, name, self._executor.select, statement, values)
+            return found
+
+        await follow(select, joining, asked.followed, rows, records)
+        return records
+
+    async def create(
+        self, model: Name, data: Mapping[str, Any], *, select: Collection[str] | None = None, force_id: bool = False
+    ) -> Any:
+        asked = self._planner.insert(model, [data], force_id)
+        chosen = asked.model.selected(select)
+        (returned,) = await self._run(
+            "create", asked.model.name, self._executor.insert, asked.statement, asked.values
+        )
+        record = asked.model.decode_new(asked.values[0], returned)
+        return record if select is None else {one.name: record[one.name] for one in chosen}
+
+    async def create_many(
+        self, model: Name, rows: Sequence[Mapping[str, Any]], *, force_id: bool = False
+    ) -> list[Any]:
+        if isinstance(rows, Mapping) or not isinstance(rows, Sequence):
+            raise InvalidQueryError("create_many takes a list of records")
+        if len(rows) > 1:
+            self._require("atomic_batches", "create_many with more than one row")
+        if not rows:
+            self._planner.codec.model(model)
+            return []
+        asked = self._planner.insert(model, rows, force_id)
+        returned = await self._run(
+            "create_many", asked.model.name, self._executor.insert, asked.statement, asked.values
+        )
+        decode = asked.model.decode_new
+        return [decode(row, made) for row, made in zip(asked.values, returned, strict=True)]
+
+    async def find_one(
+        self,
+        model: Name,
+        where: Where,
+        *,
+        select: Collection[str] | None = None,
+        join: Joins = (),
+        sort: Sequence[str] = (),
+    ) -> Any:
+        asked = self._planner.find(
+            model, where, select=select, join=join, sort=sort, limit=1, tie_break=bool(sort)
+        )
+        records = await self._records("find_one", asked)
+        return records[0] if records else None
+
+    async def find_many(
+        self,
+        model: Name,
+        where: Where | All | None = None,
+        *,
+        select: Collection[str] | None = None,
+        sort: Sequence[str] = (),
+        limit: int | None = None,
+        offset: int = 0,
+        after: Mapping[str, Any] | Sequence[Any] | None = None,
+        join: Joins = (),
+    ) -> list[Any]:
+        asked = self._planner.find(
+            model, where, select=select, join=join, sort=sort, limit=limit, offset=offset, after=after
+        )
+        return await self._records("find_many", asked)
+
+    async def iterate(
+        self,
+        model: Name,
+        where: Where | All | None = None,
+        *,
+        select: Collection[str] | None = None,
+        sort: Sequence[str] = (),
+        join: Joins = (),
+        batch: int = 500,
+    ) -> AsyncIterator[Any]:
+        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+            raise InvalidQueryError("batch takes a whole number from 1 on")
+        codec = self._planner.codec.model(model)
+        asked_for = None if select is None else {one.name for one in codec.selected(select)}
+        keys = dict.fromkeys([*(entry.removeprefix("-") for entry in sort), *codec.model.primary_key])
+        fetched = None if asked_for is None else [*asked_for, *(key for key in keys if key not in asked_for)]
+        dropped = [] if asked_for is None else [key for key in keys if key not in asked_for]
+        after = None
+        while True:
+            records = await self.find_many(
+                model, where, select=fetched, sort=sort, limit=batch, after=after, join=join
+            )
+            if records:
+                after = [records[-1][key] for key in keys]
+            for record in records:
+                for key in dropped:
+                    del record[key]
+                yield record
+            if len(records) < batch:
+                return
+
+    async def count(self, model: Name, where: Where | All | None = None) -> int:
+        asked = self._planner.count(model, where)
+        number: int = await self._run(
+            "count", asked.model.name, self._executor.count, asked.statement, asked.values
+        )
+        return number
+
+    async def update(self, model: Name, where: Where, changes: Mapping[str, Any]) -> Any:
+        asked = self._planner.update(model, where, changes, one=True)
+        row = await self._run(
+            "update", asked.model.name, self._executor.update_one, asked.statement, asked.values
+        )
+        return asked.record(row)
+
+    async def update_many(self, model: Name, where: Where | All, changes: Mapping[str, Any]) -> int:
+        asked = self._planner.update(model, where, changes, one=False)
+        number: int = await self._run(
+            "update_many", asked.model.name, self._executor.update_many, asked.statement, asked.values
+        )
+        return number
+
+    async def delete(self, model: Name, where: Where) -> bool:
+        asked = self._planner.delete(model, where, one=True)
+        number: int = await self._run(
+            "delete", asked.model.name, self._executor.delete, asked.statement, asked.values
+        )
+        return number > 0
+
+    async def delete_many(self, model: Name, where: Where | All) -> int:
+        asked = self._planner.delete(model, where, one=False)
+        number: int = await self._run(
+            "delete_many", asked.model.name, self._executor.delete, asked.statement, asked.values
+        )
+        return number
+
+    async def consume_one(self, model: Name, where: Where) -> Any:
+        asked = self._planner.delete(model, where, one=True, returning=True)
+        row = await self._run(
+            "consume_one", asked.model.name, self._executor.consume_one, asked.statement, asked.values
+        )
+        return asked.record(row)
+
+    async def increment_one(
+        self,
+        model: Name,
+        where: Where,
+        increment: Mapping[str, Any],
+        changes: Mapping[str, Any] | None = None,
+    ) -> Any:
+        asked = self._planner.increment(model, where, increment, changes)
+        row = await self._run(
+            "increment_one", asked.model.name, self._executor.increment_one, asked.statement, asked.values
+        )
+        return asked.record(row)
+
+    async def upsert(
+        self,
+        model: Name,
+        data: Mapping[str, Any],
+        *,
+        on: Sequence[str],
+        changes: Mapping[str, Any] | None = None,
+    ) -> tuple[Any, bool]:
+        asked = self._planner.upsert(model, data, on, changes)
+        row, created = await self._run(
+            "upsert", asked.model.name, self._executor.upsert, asked.statement, asked.values
+        )
+        return asked.record(row), created
+
+    async def purge_expired(self, *, now: datetime | None = None, batch: int = 1000) -> dict[str, int]:
+        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+            raise InvalidQueryError("batch takes a whole number from 1 on")
+        moment = utc_now() if now is None else utc_moment(now)
+        purged = {}
+        for name, model in self.schema.models.items():
+            if model.expires is None:
+                continue
+            asked = self._planner.delete_batch(name, field(model.expires).lte(moment), limit=batch)
+            purged[name] = removed = await self._purge(asked)
+            while removed == batch:
+                removed = await self._purge(asked)
+                purged[name] += removed
+        return purged
+
+    async def _purge(self, asked: Asked[Any]) -> int:
+        number: int = await self._run(
+            "purge_expired", asked.model.name, self._executor.delete, asked.statement, asked.values
+        )
+        return number
+
+

@@ -6,18 +6,7 @@ from typing import Any
 import pytest
 
 from auth_adapters.errors import SchemaError
-from auth_adapters.schema import (
-    CORE_MODELS,
-    MISSING,
-    Extension,
-    Field,
-    Model,
-    Naming,
-    Schema,
-    auth_schema,
-    plugins,
-    utc_now,
-)
+from auth_adapters.schema import MISSING, Extension, Field, Model, Naming, Schema, plugins, utc_now
 from auth_adapters.schema.presets import authjs, better_auth
 
 # One line per table and per column: type, R required or ? optional, U unique, I indexed, -> reference, D default,
@@ -63,7 +52,6 @@ verification.expiresAt datetime R I
 verification.createdAt datetime R D=now
 verification.updatedAt datetime R ^
 """
-
 ORGANIZATION = """
 session.activeOrganizationId string ? -in
 organization: key(id)
@@ -89,7 +77,6 @@ invitation.expiresAt datetime R
 invitation.createdAt datetime R D=now
 invitation.inviterId id R I ->user.id cascade
 """
-
 TEAMS = """
 session.activeTeamId string ? -in
 invitation.teamId string ?
@@ -105,7 +92,6 @@ teamMember.teamId id R I ->team.id cascade
 teamMember.userId id R I ->user.id cascade
 teamMember.createdAt datetime ?
 """
-
 DYNAMIC_ROLES = """
 organizationRole: key(id)
 organizationRole.id id R
@@ -115,7 +101,6 @@ organizationRole.permission text R
 organizationRole.createdAt datetime R D=now
 organizationRole.updatedAt datetime ? ^
 """
-
 TWO_FACTOR = """
 user.twoFactorEnabled boolean ? D=False -in
 twoFactor: key(id)
@@ -127,7 +112,6 @@ twoFactor.verified boolean ? D=True -in
 twoFactor.failedVerificationCount integer ? D=0 -in -out
 twoFactor.lockedUntil datetime ? -in -out
 """
-
 PASSKEY = """
 passkey: key(id)
 passkey.id id R
@@ -142,7 +126,6 @@ passkey.transports text ?
 passkey.createdAt datetime ?
 passkey.aaguid string ?
 """
-
 API_KEY = """
 apikey: key(id)
 apikey.id id R
@@ -168,7 +151,6 @@ apikey.updatedAt datetime R
 apikey.permissions text ?
 apikey.metadata text ?
 """
-
 JWT = """
 jwks: key(id)
 jwks.id id R
@@ -179,7 +161,6 @@ jwks.expiresAt datetime ?
 jwks.alg text ?
 jwks.crv text ?
 """
-
 DEVICE = """
 deviceCode: key(id) expires(expiresAt)
 deviceCode.id id R
@@ -193,7 +174,6 @@ deviceCode.pollingInterval integer ?
 deviceCode.clientId string ?
 deviceCode.scope text ?
 """
-
 SIWE = """
 walletAddress: key(id)
 walletAddress.id id R
@@ -203,7 +183,6 @@ walletAddress.chainId integer R
 walletAddress.isPrimary boolean R D=False
 walletAddress.createdAt datetime R
 """
-
 RATE_LIMIT = """
 rateLimit: key(id)
 rateLimit.id id R
@@ -211,17 +190,14 @@ rateLimit.key string R U
 rateLimit.count integer R
 rateLimit.lastRequest integer R
 """
-
 USERNAME = """
 user.username string ? U
 user.displayUsername string ?
 """
-
 PHONE_NUMBER = """
 user.phoneNumber string ? U
 user.phoneNumberVerified boolean ? -in
 """
-
 ADMIN = """
 user.role string ? -in
 user.banned boolean ? D=False -in
@@ -229,11 +205,9 @@ user.banReason text ? -in
 user.banExpires datetime ? -in
 session.impersonatedBy string ? -in
 """
-
 ANONYMOUS = """
 user.isAnonymous boolean ? D=False -in
 """
-
 AUTHJS = """
 user: key(id)
 user.id id R
@@ -421,42 +395,3 @@ class TestAuthjs:
         schema = authjs(naming=Naming(case="camel", plural=True, columns={"account.id_token": "idToken"}))
         assert physical(schema, "account", "id_token", "access_token") == "idToken, access_token"
         assert schema.naming.table("verification_token", None) == "verificationTokens"
-
-
-class TestPlugins:
-    @pytest.mark.parametrize("schema", [better_auth(*(one for one, _ in PLUGINS.values())), authjs()])
-    def test_logical_names_are_snake_case_in_presets_too(self, schema: Schema) -> None:
-        names = [*schema.models, *(field for model in schema.models.values() for field in model.fields)]
-        assert all(name == name.lower() for name in names)
-
-    def test_models_and_fields_are_called_alike_without_a_preset(self) -> None:
-        schema = auth_schema(plugins.api_key(), plugins.device_authorization(), plugins.organization(teams=True))
-        added = [name for name in schema.models if name not in CORE_MODELS]
-        assert added == ["apikey", "device_code", "organization", "member", "invitation", "team", "team_member"]
-        assert physical(schema, "apikey", "rate_limit_time_window") == "rate_limit_time_window"
-
-    def test_only_sessions_verifications_and_device_codes_expire(self) -> None:
-        schema = auth_schema(*(extension for extension, _ in PLUGINS.values()))
-        expiring = {name for name, model in schema.models.items() if model.expires}
-        assert expiring == {"session", "verification", "device_code"}
-
-    def test_a_username_is_normalised_to_lower_case(self) -> None:
-        transforms = auth_schema(plugins.username()).model("user").fields["username"].transforms
-        assert transforms is not None
-        assert transforms.input is not None
-        assert transforms.input("Ada") == "ada"
-
-    def test_a_username_may_be_normalised_otherwise(self) -> None:
-        extension = plugins.username(normalize=str.casefold)
-        transforms = auth_schema(extension).model("user").fields["username"].transforms
-        assert transforms is not None
-        assert transforms.input is str.casefold
-
-    def test_every_reference_is_indexed(self) -> None:
-        for schema in (auth_schema(*(extension for extension, _ in PLUGINS.values())), authjs()):
-            fields = [field for model in schema.models.values() for field in model.fields.values()]
-            assert all(field.index for field in fields if field.references)
-
-    def test_a_plugin_can_be_applied_twice(self) -> None:
-        once, twice = auth_schema(plugins.organization()), auth_schema(plugins.organization(), plugins.organization())
-        assert once.models == twice.models

@@ -34,7 +34,10 @@ def column(schema: Schema, model: str, field: str) -> str:
 class TestNaming:
     def test_names_are_snake_case_by_default(self) -> None:
         schema = auth_schema(plugins.two_factor())
-        assert (table(schema, "two_factor"), column(schema, "user", "email_verified")) == ("two_factor", "email_verified")
+        assert (table(schema, "two_factor"), column(schema, "user", "email_verified")) == (
+            "two_factor",
+            "email_verified",
+        )
 
     def test_camel_case_is_that_of_typescript(self) -> None:
         schema = auth_schema(plugins.two_factor(), naming=Naming(case="camel"))

@@ -152,11 +152,11 @@ class TestFields:
         with refused("thing.id", "type id"):
             build({"id": Field("id"), "name": STRING}, primary_key=("id", "name"))
 
-    @pytest.mark.parametrize("rule", ["unique", "index"])
+    @pytest.mark.parametrize("rules", [{"unique": True}, {"index": True}], ids=["unique", "index"])
     @pytest.mark.parametrize("kind", ["text", "json", "string[]", "integer[]"])
-    def test_what_has_no_order_is_not_indexed(self, kind: Any, rule: str) -> None:
+    def test_what_has_no_order_is_not_indexed(self, kind: Any, rules: Any) -> None:
         with refused("thing.name", kind, "cannot be indexed"):
-            build({"name": Field(kind, **{rule: True})})
+            build({"name": Field(kind, **rules)})
 
     @pytest.mark.parametrize("kind", ["text", "integer"])
     def test_only_a_string_has_a_length(self, kind: Any) -> None:

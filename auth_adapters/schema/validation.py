@@ -46,25 +46,34 @@ def _model(name: str, model: Model) -> None:
             raise SchemaError(f"{name}.{field_name} is not a Field")
         if field.type == "id" and not field.references and not (field_name == "id" and model.makes_id):
             raise SchemaError(f"{name}.{field_name}: the type id is for the primary key id and for references")
-    if not model.primary_key:
-        raise SchemaError(f"{name!r} has no primary key")
-    groups = [("primary key", model.primary_key), *(("index", index.fields) for index in model.indexes)]
-    for what, fields in groups:
-        _fields_exist(name, what, fields, model)
-        if not fields or len(set(fields)) != len(fields):
-            raise SchemaError(f"the {what} {fields!r} of {name!r} needs fields, each once")
-        for part in fields:
-            if _effective(model.fields[part]) in UNINDEXED:
-                raise SchemaError(f"the {what} of {name!r} holds {part!r}: a {model.fields[part].type} has no index")
-    for part in model.primary_key:
-        if not model.fields[part].required:
-            raise SchemaError(f"{name}.{part} is part of the primary key: it must be required")
-        if model.fields[part].case_insensitive or model.fields[part].transforms:
-            raise SchemaError(f"{name}.{part} is part of the primary key: it cannot be case_insensitive or transformed")
+    _primary_key(name, model)
+    for index in model.indexes:
+        _indexable(name, "index", index.fields, model)
     if model.expires is not None:
         _fields_exist(name, "expiry", (model.expires,), model)
         if model.fields[model.expires].type != "datetime":
             raise SchemaError(f"the expiry field {name}.{model.expires} is not a datetime")
+
+
+def _primary_key(name: str, model: Model) -> None:
+    if not model.primary_key:
+        raise SchemaError(f"{name!r} has no primary key")
+    _indexable(name, "primary key", model.primary_key, model)
+    for part in model.primary_key:
+        field = model.fields[part]
+        if not field.required:
+            raise SchemaError(f"{name}.{part} is part of the primary key: it must be required")
+        if field.case_insensitive or field.transforms:
+            raise SchemaError(f"{name}.{part} is part of the primary key: it cannot be case_insensitive or transformed")
+
+
+def _indexable(name: str, what: str, fields: tuple[str, ...], model: Model) -> None:
+    _fields_exist(name, what, fields, model)
+    if not fields or len(set(fields)) != len(fields):
+        raise SchemaError(f"the {what} {fields!r} of {name!r} needs fields, each once")
+    for part in fields:
+        if _effective(model.fields[part]) in UNINDEXED:
+            raise SchemaError(f"the {what} of {name!r} holds {part!r}: a {model.fields[part].type} has no index")
 
 
 def _fields_exist(name: str, what: str, fields: tuple[str, ...], model: Model) -> None:
@@ -112,7 +121,7 @@ def _reference(where: str, field: Field, models: Mapping[str, Model]) -> None:
         raise SchemaError(f"{where}: on_delete is one of {', '.join(sorted(ON_DELETE))}")
     if reference.on_delete == "set_null" and field.required:
         raise SchemaError(f"{where} is required: on_delete cannot be set_null")
-    if field.length is not None or field.default is not MISSING and callable(field.default):
+    if field.length is not None or (field.default is not MISSING and callable(field.default)):
         raise SchemaError(f"{where} takes its type from what it refers to: no length, no made default")
 
 
@@ -132,9 +141,9 @@ def _physical_names(models: Mapping[str, Model], naming: Naming) -> None:
     for name, model in models.items():
         table = naming.table(name, model.table)
         _physical(f"the table of {name!r}", table)
-        if other := tables.setdefault(table.lower(), name):
-            if other != name:
-                raise SchemaError(f"{name!r} and {other!r} share the table {table!r}")
+        other = tables.setdefault(table.lower(), name)
+        if other != name:
+            raise SchemaError(f"{name!r} and {other!r} share the table {table!r}")
         _columns(name, model, naming)
 
 

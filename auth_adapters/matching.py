@@ -77,7 +77,7 @@ def in_order(rows: Iterable[StoredRow], order: tuple[Order, ...]) -> list[Stored
 def _compare(left: Any, right: Any) -> int:
     if left is None or right is None:
         return (left is not None) - (right is not None)
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def chosen(statement: Select, rows: Iterable[StoredRow], values: Values) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from auth_adapters.errors import InvalidQueryError, InvalidValueError
 from auth_adapters.ids import Unparsable
 from auth_adapters.physical import AllOf, AnyOf, Condition, Op, Order, Test
 
-__all__ = ["After", "Sorting", "after_condition", "check_page", "orders", "read_after", "read_sort"]
+__all__ = ["After", "Sorting", "after_condition", "check_batch", "check_page", "orders", "read_after", "read_sort"]
 
 Sorting: TypeAlias = tuple[tuple[str, bool], ...]
 MAX_PAGE: Final = 2**63 - 1
@@ -58,6 +58,12 @@ def check_page(limit: int | None, offset: int) -> None:
             raise InvalidQueryError(f"{name} takes a whole number from 0 on")
 
 
+def check_batch(batch: int) -> None:
+    """Raise `InvalidQueryError` unless the batch is a whole number from 1 on."""
+    if not isinstance(batch, int) or isinstance(batch, bool) or not 1 <= batch <= MAX_PAGE:
+        raise InvalidQueryError("batch takes a whole number from 1 on")
+
+
 def read_after(codec: ModelCodec, sorting: Sorting, after: Any) -> After:
     """The sort values of a record, or the values themselves, in stored form.
 
@@ -89,13 +95,13 @@ def after_condition(codec: ModelCodec, sorting: Sorting, nulls: tuple[bool, ...]
     slots = []
     for null in nulls:
         slots.append(None if null else first_slot)
-        first_slot += not null
+        first_slot += 0 if null else 1
     condition: Condition = AnyOf(())
     for (name, descending), slot in zip(reversed(sorting), reversed(slots), strict=True):
         column = codec.fields[name].column
         if slot is None:
-            null = Test(column, "is_null")
-            condition = AllOf((null, condition)) if descending else AnyOf((_present(column), condition))
+            empty = Test(column, "is_null")
+            condition = AllOf((empty, condition)) if descending else AnyOf((_present(column), condition))
             continue
         strictly: Op = "lt" if descending else "gt"
         at_least: Op = "lte" if descending else "gte"

@@ -157,9 +157,10 @@ class Planner:
         if page.past:
             condition = AllOf((condition, after_condition(codec, page.sorting, page.past.nulls, slot)))
             slot += len(page.past.values)
+        columns = (*(field.column for field in fields), *(joining.hidden if joining else ()))
         statement = Select(
             table=codec.table,
-            columns=(*(field.column for field in fields), *(joining.hidden if joining else ())),
+            columns=columns or codec.table.primary_key[:1],
             condition=condition,
             order=orders(codec, page.sorting),
             limit=None if page.limit is None else slot,

@@ -39,7 +39,7 @@ ALL: Final = All.ALL
 """Say this, and only this, to update or delete a whole table."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, calling a subscripted generic fails before Python 3.13
 class ModelRef(Generic[R]):
     """A model's name together with the type of its records: `ModelRef[User]("user")`."""
 

@@ -19,7 +19,7 @@ from auth_adapters.ids import IdScheme, Unparsable
 from auth_adapters.physical import ColumnKind
 from auth_adapters.schema.fields import DEFAULT_LENGTH, Field
 
-__all__ = ["ValueCodec", "check_text", "decode_datetime", "encode_datetime", "value_codec"]
+__all__ = ["ValueCodec", "check_moment", "check_text", "decode_datetime", "encode_datetime", "value_codec"]
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -162,17 +162,17 @@ def _boolean_as_integer(where: str, value: Any) -> int:
     return int(_check_boolean(where, value))
 
 
-def _check_datetime(where: str, value: Any) -> datetime:
+def check_moment(where: str, value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
     offset = value.utcoffset()
     if offset is None:
         raise _wrong(where, "takes an aware datetime, with its time zone; this one is naive")
     try:
-        value = value.astimezone(UTC) if value.tzinfo is not UTC else value
+        moment: datetime = value.astimezone(UTC) if value.tzinfo is not UTC else value
     except OverflowError:
         raise _wrong(where, "takes a time from year 1 to 9999 in UTC") from None
-    return value.replace(microsecond=value.microsecond // 1000 * 1000, fold=0)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
 
 
 def encode_datetime(value: datetime) -> str:
@@ -186,7 +186,7 @@ def decode_datetime(stored: str) -> datetime:
 
 
 def _datetime_as_text(where: str, value: Any) -> str:
-    return encode_datetime(_check_datetime(where, value))
+    return encode_datetime(check_moment(where, value))
 
 
 def _aware(stored: datetime) -> datetime:
@@ -195,7 +195,7 @@ def _aware(stored: datetime) -> datetime:
 
 def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:
     if storage.datetime:
-        check = partial(_check_datetime, where)
+        check = partial(check_moment, where)
         return ValueCodec(kind="datetime", length=None, store=check, compare=check, load=_aware)
     store = partial(_datetime_as_text, where)
     return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=decode_datetime)

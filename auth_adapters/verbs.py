@@ -9,6 +9,7 @@ from auth_adapters.codec import utc_moment
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.joins import follow
 from auth_adapters.observation import Observation, Observer, rows_of
+from auth_adapters.paging import check_batch
 from auth_adapters.physical import Row, Select
 from auth_adapters.planning import Asked, Planner
 from auth_adapters.protocols import Executor
@@ -156,8 +157,7 @@ class Verbs:
         join: Joins = (),
         batch: int = 500,
     ) -> AsyncIterator[Any]:
-        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
-            raise InvalidQueryError("batch takes a whole number from 1 on")
+        check_batch(batch)
         codec = self._planner.codec.model(model)
         asked_for = None if select is None else {one.name for one in codec.selected(select)}
         keys = dict.fromkeys([*(entry.removeprefix("-") for entry in sort), *codec.model.primary_key])
@@ -247,8 +247,7 @@ class Verbs:
         return asked.record(row), created
 
     async def purge_expired(self, *, now: datetime | None = None, batch: int = 1000) -> dict[str, int]:
-        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
-            raise InvalidQueryError("batch takes a whole number from 1 on")
+        check_batch(batch)
         moment = utc_now() if now is None else utc_moment(now)
         purged = {}
         for name, model in self.schema.models.items():

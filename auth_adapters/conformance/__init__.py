@@ -16,7 +16,7 @@ A binding is one file:
 
 import pytest
 
-pytest.register_assert_rewrite("auth_adapters.conformance.topic", "auth_adapters.conformance.topics")
+pytest.register_assert_rewrite(*(f"auth_adapters.conformance.{name}" for name in ("topic", "topics", "expect")))
 
 from auth_adapters.conformance.harness import Harness  # noqa: E402  (assertions are rewritten only from here on)
 

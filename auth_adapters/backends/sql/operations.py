@@ -1,0 +1,252 @@
+"""What each verb does in SQL, as generators: they yield statements and are sent the answers.
+
+They do no I/O, so that the same operation runs in one hop on a connection's own thread, on an asyncio driver, or on the
+application's connection. A runner maps a driver's error to ours and throws it into the generator, which may look
+closer before it raises.
+"""
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from auth_adapters.backends.sql.compiler import Parameters, Sql, SqlCompiler
+from auth_adapters.cascades import DeletePlan, Find, plan_delete
+from auth_adapters.errors import ForeignKeyViolationError
+from auth_adapters.physical import (
+    Condition,
+    Count,
+    Delete,
+    Increment,
+    Insert,
+    Layout,
+    Row,
+    Select,
+    Statement,
+    Table,
+    Test,
+    Update,
+    Upsert,
+    Values,
+)
+
+__all__ = ["Answer", "Operation", "Operations", "Request", "Work"]
+
+T = TypeVar("T")
+MAX_STATEMENTS = 2_048
+
+
+class Request(NamedTuple):
+    """One statement to execute; with `many`, once for each of the parameters."""
+
+    text: str
+    parameters: Any
+    many: bool = False
+
+
+class Answer(NamedTuple):
+    """Its rows, and how many rows it reached."""
+
+    rows: list[Row]
+    reached: int
+
+
+Operation: TypeAlias = Generator[Request, Answer, T]
+
+
+class Work(NamedTuple):
+    """An operation and what it needs. writes: the writing connection. several: a transaction around it."""
+
+    operation: Operation[Any]
+    writes: bool
+    several: bool = False
+
+
+class Operations:
+    """The operations of one layout. explains: whether errors of foreign keys are looked into by further statements."""
+
+    def __init__(self, compiler: SqlCompiler, layout: Layout, *, explains: bool) -> None:
+        self._compiler = compiler
+        self._layout = layout
+        self._explains = explains
+        self._compiled: dict[Hashable, tuple[Statement, Any]] = {}
+
+    def _sql(self, statement: Statement, make: Callable[[], Any]) -> Any:
+        key = id(statement)
+        kept = self._compiled.get(key)
+        if kept is None:
+            if len(self._compiled) >= MAX_STATEMENTS:
+                self._compiled.pop(next(iter(self._compiled)))
+            kept = self._compiled[key] = (statement, make())
+        return kept[1]
+
+    def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
+        """Store rows; for each the values the database made."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.insert(statement))
+        return Work(self._insert(statement, sql, rows), True, len(rows) > 1)
+
+    def _insert(self, statement: Insert, sql: Sql, rows: Sequence[Row]) -> Operation[list[Row]]:
+        made: list[Row] = []
+        try:
+            if statement.returning or len(rows) == 1:
+                for row in rows:
+                    answer = yield Request(sql.text, sql.parameters(row))
+                    made.append(answer.rows[0] if statement.returning else ())
+            else:
+                yield Request(sql.text, [sql.parameters(row) for row in rows], many=True)
+                made = [()] * len(rows)
+        except ForeignKeyViolationError as error:
+            written = [dict(zip(statement.columns, row, strict=True)) for row in rows]
+            yield from self._explain_written(statement.table, written, error)
+            raise
+        return made
+
+    def select(self, statement: Select, values: Values) -> Work:
+        """The rows asked for."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.select(statement))
+        return Work(_rows(sql.text, sql.parameters(values)), False)
+
+    def count(self, statement: Count, values: Values) -> Work:
+        """How many rows match."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.count(statement))
+        return Work(_number(sql.text, sql.parameters(values)), False)
+
+    def update_one(self, statement: Update, values: Values) -> Work:
+        """Change one row and return it."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=True))
+        return Work(self._one(sql, values, statement), True)
+
+    def update_many(self, statement: Update, values: Values) -> Work:
+        """Change every row that matches; how many."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=False))
+        return Work(self._reached(sql, values, statement), True)
+
+    def increment_one(self, statement: Increment, values: Values) -> Work:
+        """Add to one row and return it."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.increment(statement))
+        return Work(self._one(sql, values, statement), True)
+
+    def delete(self, statement: Delete, values: Values) -> Work:
+        """Remove rows; how many."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
+        return Work(self._reached(sql, values, statement), True)
+
+    def consume_one(self, statement: Delete, values: Values) -> Work:
+        """Remove one row and return it."""
+        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
+        return Work(self._one(sql, values, statement), True)
+
+    def upsert(self, statement: Upsert, values: Values) -> Work:
+        """Insert, or change the row that has the key."""
+        sqls: tuple[Sql, Sql] = self._sql(
+            statement,
+            lambda: (self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)),
+        )
+        return Work(self._upsert(statement, sqls, values), True, True)
+
+    def _upsert(self, statement: Upsert, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
+        insert, existing = sqls
+        try:
+            answer = yield Request(insert.text, insert.parameters(values))
+            if answer.rows:
+                return answer.rows[0], True
+            answer = yield Request(existing.text, existing.parameters(values))
+        except ForeignKeyViolationError as error:
+            written = [dict(zip(statement.columns, values, strict=False)), _assigned(statement, values)]
+            yield from self._explain_written(statement.table, written, error)
+            raise
+        return answer.rows[0], False
+
+    def _one(
+        self, sql: Sql, values: Values, statement: Update | Increment | Delete
+    ) -> Operation[Row | None]:
+        try:
+            answer = yield Request(sql.text, sql.parameters(values))
+        except ForeignKeyViolationError as error:
+            yield from self._explain(statement, values, error)
+            raise
+        return answer.rows[0] if answer.rows else None
+
+    def _reached(self, sql: Sql, values: Values, statement: Update | Delete) -> Operation[int]:
+        try:
+            answer = yield Request(sql.text, sql.parameters(values))
+        except ForeignKeyViolationError as error:
+            yield from self._explain(statement, values, error)
+            raise
+        return answer.reached
+
+    # ----- which foreign key it was, where the database does not say
+
+    def _explain(
+        self, statement: Update | Increment | Delete, values: Values, error: ForeignKeyViolationError
+    ) -> Operation[None]:
+        if isinstance(statement, Delete):
+            limit = None if statement.limit is None else values[statement.limit]
+            yield from self._explain_deleted(statement.table, statement.condition, values, limit, error)
+            return
+        assigned = _assigned(statement, values)
+        yield from self._explain_written(statement.table, [assigned], error)
+        for child, key in self._layout.children(statement.table):
+            if key.target_column in assigned:
+                raise _violation(child, key.column, error)
+
+    def _explain_written(
+        self, table: Table, rows: Sequence[dict[str, Any]], error: ForeignKeyViolationError
+    ) -> Operation[None]:
+        if not self._explains:
+            return
+        for row in rows:
+            for key in table.foreign_keys:
+                value = row.get(key.column)
+                if value is None or (key.target == table.name and row.get(key.target_column) == value):
+                    continue
+                found = yield from self._holding(Find(self._layout.tables[key.target], key.target_column, [value]))
+                if not found:
+                    raise _violation(table, key.column, error)
+
+    def _explain_deleted(
+        self, table: Table, condition: Condition, values: Values, limit: int | None, error: ForeignKeyViolationError
+    ) -> Operation[None]:
+        if not self._explains:
+            return
+        doomed = yield from self._rows_of(table, condition, values)
+        steps: Generator[Find, list[Any], DeletePlan] = plan_delete(self._layout, table, doomed[:limit])
+        try:
+            question = next(steps)
+            while True:
+                question = steps.send((yield from self._holding(question)))
+        except StopIteration:
+            return
+        except ForeignKeyViolationError as explained:
+            explained.code = error.code
+            raise
+
+    def _holding(self, question: Find) -> Operation[list[dict[str, Any]]]:
+        return (yield from self._rows_of(question.table, Test(question.column, "in", 0), (list(question.values),)))
+
+    def _rows_of(self, table: Table, condition: Condition, values: Values) -> Operation[list[dict[str, Any]]]:
+        columns = tuple(table.columns)
+        sql = self._compiler.select(Select(table=table, columns=columns, condition=condition))
+        answer = yield Request(sql.text, sql.parameters(values))
+        return [dict(zip(columns, row, strict=True)) for row in answer.rows]
+
+
+def _rows(text: str, parameters: Parameters) -> Operation[list[Row]]:
+    return (yield Request(text, parameters)).rows
+
+
+def _number(text: str, parameters: Parameters) -> Operation[int]:
+    number: int = (yield Request(text, parameters)).rows[0][0]
+    return number
+
+
+def _assigned(statement: Update | Increment | Upsert, values: Values) -> dict[str, Any]:
+    return {column: values[slot] for column, slot in statement.assignments}
+
+
+def _violation(table: Table, column: str, error: ForeignKeyViolationError) -> ForeignKeyViolationError:
+    fields = table.fields((column,))
+    return ForeignKeyViolationError(
+        f"{table.model}.{fields[0]} refers to nothing, or is referred to",
+        model=table.model,
+        fields=fields,
+        code=error.code,
+    )

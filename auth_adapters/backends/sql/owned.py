@@ -1,0 +1,273 @@
+"""The verbs on what the application owns: its SQLAlchemy engine, connection or session. None of them is ever closed.
+
+The same operations and the same SQL as on connections of our own, through `exec_driver_sql`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.pool import StaticPool
+
+from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work
+from auth_adapters.backends.sql.verbs import SqlVerbs
+from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationError
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction, Isolation
+
+__all__ = ["BoundTransaction", "EngineBackend", "OwnedDialect"]
+
+
+class OwnedDialect(ABC):
+    """What a database must say of itself so that its operations run on connections of the application."""
+
+    begin: str
+    """The statement that begins a transaction of ours on a connection of its engine."""
+
+    @abstractmethod
+    def operations(self, layout: Layout) -> Operations:
+        """The operations of a layout."""
+
+    @abstractmethod
+    def create_all(self, layout: Layout) -> list[str]:
+        """The statements that create what is absent."""
+
+    @abstractmethod
+    def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
+        """Our error for one of the driver's."""
+
+    @abstractmethod
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Before the first statement on a connection: check or set what the promises need."""
+
+    @abstractmethod
+    async def join_transaction(self, connection: AsyncConnection) -> None:
+        """Make sure that the connection really is in the transaction its owner believes it to be in."""
+
+
+class Runner:
+    """Runs operations on one SQLAlchemy connection."""
+
+    def __init__(self, connection: AsyncConnection, dialect: OwnedDialect, layout: Layout) -> None:
+        self.connection = connection
+        self._dialect = dialect
+        self._layout = layout
+
+    async def statement(self, text: str) -> None:
+        """One statement without parameters."""
+        await self._execute(Request(text, ()))
+
+    async def run(self, work: Work) -> Any:
+        """Answer an operation's requests until it returns."""
+        operation = work.operation
+        try:
+            request = next(operation)
+            while True:
+                try:
+                    answer = await self._execute(request)
+                    failure = None
+                except AuthAdapterError as error:
+                    failure = error
+                request = operation.send(answer) if failure is None else operation.throw(failure)
+        except StopIteration as end:
+            return end.value
+
+    async def _execute(self, request: Request) -> Answer:
+        parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
+        try:
+            result = await self.connection.exec_driver_sql(request.text, parameters)
+            rows = [tuple(row) for row in result.all()] if result.returns_rows else []
+            return Answer(rows, result.rowcount)
+        except DBAPIError as error:
+            failure = self._dialect.error(error, self._layout)
+        raise failure from None
+
+
+class EngineBackend(SqlVerbs):
+    """A `Backend` on the application's `AsyncEngine`, which is never disposed of."""
+
+    storage = Storage()
+    capabilities: Capabilities
+
+    def __init__(self, engine: AsyncEngine, dialect: OwnedDialect, capabilities: Capabilities) -> None:
+        self._engine = engine
+        self._dialect = dialect
+        self.capabilities = capabilities
+        self._layout = Layout(tables={})
+        single = isinstance(engine.pool, StaticPool)
+        self._turn: asyncio.Lock | None = asyncio.Lock() if single else None
+
+    async def open(self, layout: Layout) -> None:
+        self._layout = layout
+        self._operations = self._dialect.operations(layout)
+        async with self._runner():
+            pass
+
+    async def close(self) -> None:
+        pass
+
+    async def create_tables(self) -> None:
+        async with self._runner() as runner:
+            await runner.statement(self._dialect.begin)
+            try:
+                for statement in self._dialect.create_all(self._layout):
+                    await runner.statement(statement)
+            except BaseException:
+                await runner.statement("ROLLBACK")
+                raise
+            await runner.statement("COMMIT")
+
+    async def begin(self, isolation: Isolation | None) -> BackendTransaction:
+        context = self._runner()
+        runner = await context.__aenter__()
+        try:
+            await runner.statement(self._dialect.begin)
+        except BaseException as error:
+            await context.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return EngineTransaction(runner, self._operations, context)
+
+    def bind(self, connection_or_session: Any) -> BackendTransaction:
+        return BoundTransaction(connection_or_session, self._dialect, self._operations, self._layout)
+
+    async def _perform(self, work: Work) -> Any:
+        async with self._runner() as runner:
+            if not work.writes:
+                return await runner.run(work)
+            await runner.statement(self._dialect.begin)
+            try:
+                result = await runner.run(work)
+            except BaseException:
+                await runner.statement("ROLLBACK")
+                raise
+            await runner.statement("COMMIT")
+            return result
+
+    @asynccontextmanager
+    async def _runner(self) -> AsyncIterator[Runner]:
+        async with self._turn or nullcontext():
+            try:
+                connection = await self._engine.connect()
+            except DBAPIError as error:
+                raise self._dialect.error(error, self._layout) from None
+            try:
+                await self._dialect.prepare(connection)
+                yield Runner(connection, self._dialect, self._layout)
+            finally:
+                await asyncio.shield(connection.close())
+
+
+class RunnerTransaction(SqlVerbs):
+    """The verbs on a connection that is inside a transaction already. A savepoint is one of these."""
+
+    def __init__(self, operations: Operations, depth: int) -> None:
+        self._operations = operations
+        self._depth = depth
+
+    async def _ready(self) -> Runner:
+        """The connection, ready for a statement."""
+        raise NotImplementedError
+
+    async def _perform(self, work: Work) -> Any:
+        runner = await self._ready()
+        if not work.several:
+            return await runner.run(work)
+        await runner.statement("SAVEPOINT auth_adapters_verb")
+        try:
+            result = await runner.run(work)
+        except BaseException:
+            await runner.statement("ROLLBACK TO SAVEPOINT auth_adapters_verb")
+            await runner.statement("RELEASE SAVEPOINT auth_adapters_verb")
+            raise
+        await runner.statement("RELEASE SAVEPOINT auth_adapters_verb")
+        return result
+
+    async def savepoint(self) -> BackendTransaction:
+        runner = await self._ready()
+        await runner.statement(f"SAVEPOINT auth_adapters_{self._depth + 1}")
+        return Savepoint(runner, self._operations, self._depth + 1)
+
+    async def commit(self) -> None:
+        """For the owner to do."""
+
+    async def rollback(self) -> None:
+        """For the owner to do."""
+
+
+class Savepoint(RunnerTransaction):
+    """A part of a transaction."""
+
+    def __init__(self, runner: Runner, operations: Operations, depth: int) -> None:
+        super().__init__(operations, depth)
+        self._runner = runner
+
+    async def _ready(self) -> Runner:
+        return self._runner
+
+    async def commit(self) -> None:
+        await self._runner.statement(f"RELEASE SAVEPOINT auth_adapters_{self._depth}")
+
+    async def rollback(self) -> None:
+        await self._runner.statement(f"ROLLBACK TO SAVEPOINT auth_adapters_{self._depth}")
+        await self._runner.statement(f"RELEASE SAVEPOINT auth_adapters_{self._depth}")
+
+
+class EngineTransaction(RunnerTransaction):
+    """A transaction of ours on a connection of the application's engine, which goes back to it at the end."""
+
+    def __init__(self, runner: Runner, operations: Operations, context: Any) -> None:
+        super().__init__(operations, 0)
+        self._runner = runner
+        self._context = context
+
+    async def _ready(self) -> Runner:
+        return self._runner
+
+    async def commit(self) -> None:
+        await self._end("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._end("ROLLBACK")
+
+    async def _end(self, statement: str) -> None:
+        try:
+            await self._runner.statement(statement)
+        except BackendError:
+            if statement == "COMMIT":
+                await self._runner.statement("ROLLBACK")
+            raise
+        finally:
+            await self._context.__aexit__(None, None, None)
+
+
+class BoundTransaction(RunnerTransaction):
+    """The verbs in the application's own transaction. A session is flushed first, where it says autoflush."""
+
+    def __init__(self, owner: Any, dialect: OwnedDialect, operations: Operations, layout: Layout) -> None:
+        if not isinstance(owner, AsyncConnection | AsyncSession):
+            raise ConfigurationError(
+                f"bind takes an SQLAlchemy AsyncConnection or AsyncSession, not {type(owner).__name__}"
+            )
+        super().__init__(operations, 0)
+        self._owner = owner
+        self._dialect = dialect
+        self._layout = layout
+        self._prepared: AsyncConnection | None = None
+
+    async def _ready(self) -> Runner:
+        if isinstance(self._owner, AsyncSession):
+            if self._owner.sync_session.autoflush:
+                await self._owner.flush()
+            connection = await self._owner.connection()
+        else:
+            connection = self._owner
+        if connection is not self._prepared:
+            await self._dialect.prepare(connection)
+            self._prepared = connection
+        await self._dialect.join_transaction(connection)
+        return Runner(connection, self._dialect, self._layout)

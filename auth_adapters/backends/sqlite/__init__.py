@@ -1,0 +1,6 @@
+"""SQLite, on connections of our own (`backend`) or on the application's (`owned`)."""
+
+from auth_adapters.backends.sqlite.backend import SQLiteBackend
+from auth_adapters.backends.sqlite.owned import SQLiteEngineBackend
+
+__all__ = ["SQLiteBackend", "SQLiteEngineBackend"]

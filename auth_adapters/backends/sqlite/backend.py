@@ -1,0 +1,129 @@
+"""The SQLite backend: one connection that writes, one that reads, each on a thread."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from auth_adapters.backends.sql.operations import Operations, Work
+from auth_adapters.backends.sql.owned import BoundTransaction
+from auth_adapters.backends.sql.verbs import SqlVerbs
+from auth_adapters.backends.sqlite.capabilities import CAPABILITIES
+from auth_adapters.backends.sqlite.compiler import SQLiteCompiler
+from auth_adapters.backends.sqlite.errors import sqlite_error
+from auth_adapters.backends.sqlite.lane import Gate, Lane, Occupied
+from auth_adapters.backends.sqlite.owned import SQLiteOwned
+from auth_adapters.backends.sqlite.thread import OnThread
+from auth_adapters.backends.sqlite.transactions import LaneTransaction
+from auth_adapters.capabilities import Storage
+from auth_adapters.errors import ConfigurationError, ConnectionFailedError, TransientError
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction, Isolation
+
+__all__ = ["SQLiteBackend"]
+
+T = TypeVar("T")
+MINIMUM: Final = (3, 35, 0)
+
+
+class SQLiteBackend(SqlVerbs):
+    """A database file, or `:memory:`, on connections of our own.
+
+    A file has one connection that writes and one that reads, in WAL mode with foreign keys on and synchronous=FULL;
+    `:memory:` has one for both, and lives as long as the backend is open. busy_timeout: seconds to wait for a lock,
+    of this process or of others, before `TransientError`.
+    """
+
+    storage = Storage()
+    capabilities = CAPABILITIES
+
+    def __init__(self, path: str, *, busy_timeout: float = 10.0) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM:
+            raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is the oldest that works")
+        self._path = path
+        self._timeout = busy_timeout
+        self._memory = path == ":memory:"
+
+    def __repr__(self) -> str:
+        return f"<SQLiteBackend on {self._path}>"
+
+    @property
+    def statements(self) -> int:
+        """How many statements were sent since it was opened, BEGIN and COMMIT apart."""
+        return self._thread.statements
+
+    async def open(self, layout: Layout) -> None:
+        if not self._memory and not Path(self._path).absolute().parent.is_dir():
+            raise ConnectionFailedError("the folder of the database file does not exist")
+        self._thread = OnThread(layout)
+        self._compiler = SQLiteCompiler(layout)
+        self._operations = Operations(self._compiler, layout, explains=True)
+        self._gate = Gate(self._timeout)
+        self._layout = layout
+        setup = ["PRAGMA foreign_keys = ON"]
+        if not self._memory:
+            setup += ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"]
+        self._writer = await self._connect(*setup)
+        if self._memory:
+            self._reader = self._writer
+            return
+        try:
+            self._reader = await self._connect("PRAGMA query_only = ON")
+        except BaseException:
+            await self._writer.close()
+            raise
+
+    async def _connect(self, *setup: str) -> Lane:
+        lane = Lane(self._path, timeout=self._timeout, setup=setup)
+        try:
+            await lane.open()
+        except sqlite3.Error as error:
+            failure = sqlite_error(error, self._layout)
+            raise failure from None
+        return lane
+
+    async def close(self) -> None:
+        try:
+            await self._gate.enter(alone=True)
+        except TransientError:
+            pass
+        finally:
+            if self._reader is not self._writer:
+                await self._reader.close()
+            await self._writer.close()
+
+    async def create_tables(self) -> None:
+        statements = self._compiler.create_all()
+        await self._alone(lambda connection: self._thread.create(statements, connection))
+
+    async def begin(self, isolation: Isolation | None) -> BackendTransaction:
+        await self._gate.enter(alone=True)
+        try:
+            await self._writer.run(lambda connection: self._thread.execute(connection, "BEGIN IMMEDIATE"))
+        except BaseException:
+            await asyncio.shield(self._abandon())
+            raise
+        return LaneTransaction(self._writer, self._operations, self._thread, self._gate)
+
+    async def _abandon(self) -> None:
+        try:
+            await self._writer.run(self._thread.roll_back)
+        finally:
+            self._gate.leave()
+
+    def bind(self, connection_or_session: Any) -> BackendTransaction:
+        return BoundTransaction(connection_or_session, SQLiteOwned(), self._operations, self._layout)
+
+    async def _perform(self, work: Work) -> Any:
+        if not work.writes and not self._memory:
+            return await self._reader.run(lambda connection: self._thread.within(work, connection))
+        return await self._alone(lambda connection: self._thread.alone(work, connection))
+
+    async def _alone(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        while True:
+            await self._gate.enter(alone=False)
+            try:
+                return await self._writer.run(job)
+            except Occupied:
+                await asyncio.sleep(0)

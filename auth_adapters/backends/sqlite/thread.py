@@ -1,0 +1,99 @@
+"""What runs on a SQLite connection's thread: whole operations, from BEGIN to COMMIT."""
+
+import sqlite3
+from typing import Any
+
+from auth_adapters.backends.sql.operations import Answer, Request, Work
+from auth_adapters.backends.sqlite.errors import sqlite_error
+from auth_adapters.backends.sqlite.lane import Occupied
+from auth_adapters.errors import AuthAdapterError, TransientError
+from auth_adapters.physical import Layout
+
+__all__ = ["OnThread"]
+
+
+class OnThread:
+    """Operations on the connection they are given, their errors mapped."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.statements = 0
+
+    def alone(self, work: Work, connection: sqlite3.Connection) -> Any:
+        """An operation by itself: committed when it returns."""
+        if connection.in_transaction:
+            raise Occupied
+        if not work.several:
+            return self.within(work, connection)
+        self.execute(connection, "BEGIN IMMEDIATE")
+        try:
+            result = self.within(work, connection)
+            self.execute(connection, "COMMIT")
+        except BaseException:
+            self.roll_back(connection)
+            raise
+        return result
+
+    def within(self, work: Work, connection: sqlite3.Connection) -> Any:
+        """An operation inside whatever transaction there is."""
+        operation = work.operation
+        failure: AuthAdapterError | None = None
+        try:
+            request = next(operation)
+            while True:
+                self.statements += 1
+                try:
+                    answer = _execute(connection, request)
+                except sqlite3.Error as error:
+                    failure = sqlite_error(error, self._layout)
+                if failure is None:
+                    request = operation.send(answer)
+                else:
+                    thrown, failure = failure, None
+                    request = operation.throw(thrown)
+        except StopIteration as end:
+            return end.value
+
+    def execute(self, connection: sqlite3.Connection, *statements: str) -> None:
+        """Statements without parameters."""
+        failure = None
+        for statement in statements:
+            try:
+                connection.execute(statement).fetchall()
+            except sqlite3.Error as error:
+                failure = sqlite_error(error, self._layout)
+            if failure is not None:
+                raise failure
+
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        """Undo what is open, if anything is."""
+        if connection.in_transaction:
+            self.execute(connection, "ROLLBACK")
+
+    def create(self, statements: list[str], connection: sqlite3.Connection) -> None:
+        """Create tables and indexes, all or none."""
+        if connection.in_transaction:
+            raise Occupied
+        try:
+            self.execute(connection, "BEGIN IMMEDIATE", *statements, "COMMIT")
+        except BaseException:
+            self.roll_back(connection)
+            raise
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """Commit, or undo everything and say why not."""
+        if not connection.in_transaction:
+            raise TransientError("the database had undone the transaction; safe to retry")
+        try:
+            self.execute(connection, "COMMIT")
+        except BaseException:
+            self.roll_back(connection)
+            raise
+
+
+def _execute(connection: sqlite3.Connection, request: Request) -> Answer:
+    if request.many:
+        connection.executemany(request.text, request.parameters)
+        return Answer([], 0)
+    cursor = connection.execute(request.text, request.parameters)
+    return Answer(cursor.fetchall(), cursor.rowcount)

@@ -145,22 +145,22 @@ class Planner:
     def _plan_find(self, page: "_Page", asked: AskedFor, joins: tuple[JoinAsked, ...]) -> Plan[Select]:
         codec = page.codec
         fields = codec.selected(page.select)
+        own = tuple(field.column for field in fields) or codec.table.primary_key[:1]
         where = compile_predicate(codec, asked.predicate())
         joining = None
         encoders = where.encoders
         if joins:
             joining = plan_joins(
-                self.codec, codec, joins, native=self._native_joins, width=len(fields), first_slot=len(encoders)
+                self.codec, codec, joins, native=self._native_joins, width=len(own), first_slot=len(encoders)
             )
             encoders += joining.encoders
         condition, slot = where.condition, len(encoders)
         if page.past:
             condition = AllOf((condition, after_condition(codec, page.sorting, page.past.nulls, slot)))
             slot += len(page.past.values)
-        columns = (*(field.column for field in fields), *(joining.hidden if joining else ()))
         statement = Select(
             table=codec.table,
-            columns=columns or codec.table.primary_key[:1],
+            columns=(*own, *(joining.hidden if joining else ())),
             condition=condition,
             order=orders(codec, page.sorting),
             limit=None if page.limit is None else slot,

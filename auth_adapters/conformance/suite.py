@@ -1,31 +1,45 @@
 """Every topic of the suite: `from auth_adapters.conformance.suite import *` in a test module runs it all."""
 
+from auth_adapters.conformance.topics.atomic_verbs import TestConsume, TestIncrement, TestIncrementRefusals
 from auth_adapters.conformance.topics.create import TestCreate, TestCreateMany, TestTransforms
 from auth_adapters.conformance.topics.delete import TestDelete, TestDeleteMany
 from auth_adapters.conformance.topics.find import TestFind, TestObservation
 from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.purge import TestPurge
+from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
+from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.update import TestUpdate, TestUpdateMany, TestUpdateRefusals
+from auth_adapters.conformance.topics.upsert import TestUpsert, TestUpsertRefusals
 from auth_adapters.conformance.topics.where import TestLogic, TestMembership, TestNone, TestWhere
 
 __all__ = [
+    "TestConsume",
     "TestCreate",
     "TestCreateMany",
     "TestDelete",
     "TestDeleteMany",
     "TestFind",
+    "TestIncrement",
+    "TestIncrementRefusals",
     "TestJoinCosts",
     "TestJoinRefusals",
     "TestJoins",
+    "TestKeyset",
     "TestLogic",
     "TestMembership",
     "TestNone",
     "TestObservation",
+    "TestPaging",
     "TestPurge",
+    "TestSorting",
+    "TestText",
+    "TestTextModes",
     "TestTransforms",
     "TestUpdate",
     "TestUpdateMany",
     "TestUpdateRefusals",
+    "TestUpsert",
+    "TestUpsertRefusals",
     "TestWhere",
 ]

@@ -26,7 +26,8 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
 from auth_adapters.backends.sql.tables import build_metadata
@@ -324,6 +325,25 @@ class SqlCompiler:
         }
 
 
+class Bracketed(ColumnElement[bool]):
+    """A part in brackets of its own. (SQLAlchemy flattens AND in AND and OR in OR, whatever their depth.)"""
+
+    inherit_cache = False
+
+    def __init__(self, inner: ColumnElement[bool]) -> None:
+        self.inner = inner
+        self.type = inner.type
+
+    @property
+    def _from_objects(self) -> list[FromClause]:
+        return self.inner._from_objects
+
+
+@compiles(Bracketed)
+def _compile_bracketed(element: Bracketed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.inner, **options)})"
+
+
 def _largest_float(_: Any) -> float:
     return 1.7976931348623157e308
 
@@ -333,5 +353,5 @@ def _combine(joiner: Callable[..., ColumnElement[bool]], parts: list[ColumnEleme
         return true() if joiner is and_ else false()
     while len(parts) > MAX_FLAT:
         pairs = [parts[at : at + 2] for at in range(0, len(parts), 2)]
-        parts = [Grouping(joiner(*pair)) if len(pair) == 2 else pair[0] for pair in pairs]
+        parts = [Bracketed(joiner(*pair)) if len(pair) == 2 else pair[0] for pair in pairs]
     return joiner(*parts)

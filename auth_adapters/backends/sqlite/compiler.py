@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -37,7 +37,7 @@ class SQLiteCompiler(SqlCompiler):
         each = func.json_each(binds.slot(slot, LISTS.get(kind, _json_list), kind)).table_valued("value")
         value: ColumnElement[Any] = each.c.value
         if kind == "bytes":
-            column = func.hex(column)
+            return and_(column.is_not(None), func.hex(column).in_(select(value)))
         if insensitive:
             column, value = func.lower(column), func.lower(value)
         return column.in_(select(value))

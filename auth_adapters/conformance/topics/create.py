@@ -268,7 +268,7 @@ class TestCreateMany(Topic):
         assert await adapter.count("user") == 0
 
     async def test_rows_of_create_many_may_have_different_keys(self, adapter: Adapter) -> None:
-        rows = [{"email": "a@example.com"}, {"email": "b@example.com", "name": "B", "email_verified": True}]
+        rows: list[dict[str, Any]] = [{"email": "a@example.com"}, {"email": "b@example.com", "name": "B", "email_verified": True}]
         if not adapter.capabilities.atomic_batches:
             with pytest.raises(UnsupportedOperationError):
                 await adapter.create_many("user", rows)
@@ -285,7 +285,7 @@ class TestCreateMany(Topic):
         assert await adapter.create_many("user", []) == []
 
     async def test_create_many_takes_ids_with_force_id(self, adapter: Adapter) -> None:
-        rows = [{"id": f"id{number}", **row} for number, row in enumerate(numbered("user", 2))]
+        rows: list[dict[str, Any]] = [{"id": f"id{number}", **row} for number, row in enumerate(numbered("user", 2))]
         if not adapter.capabilities.atomic_batches:
             with pytest.raises(UnsupportedOperationError):
                 await adapter.create_many("user", rows, force_id=True)

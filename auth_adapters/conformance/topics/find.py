@@ -10,7 +10,7 @@ from auth_adapters.conformance.topic import LATER, NOW, Connect, Topic, make_ses
 from auth_adapters.errors import UniqueViolationError, UnknownFieldError, UnknownModelError
 from auth_adapters.observation import Observation
 from auth_adapters.protocols import Adapter
-from auth_adapters.query import ALL, ModelRef, field
+from auth_adapters.query import ALL, All, ModelRef, Where, field
 from auth_adapters.schema.core import SESSION, USER, auth_schema
 from auth_adapters.schema.naming import Naming
 
@@ -69,7 +69,8 @@ class TestFind(Topic):
 
     async def test_find_many_returns_every_record_without_a_where(self, adapter: Adapter) -> None:
         users = [await make_user(adapter, f"{n}@example.com") for n in range(3)]
-        for where in (None, {}, ALL):
+        everything: list[Where | All | None] = [None, {}, ALL]
+        for where in everything:
             found = await adapter.find_many("user", where)
             assert sorted(user["id"] for user in found) == sorted(user["id"] for user in users)
 
@@ -178,7 +179,7 @@ class TestFind(Topic):
 
     async def test_an_application_types_models_its_own_way(self, adapter: Adapter) -> None:
         await make_user(adapter, name="Ada")
-        found: Named | None = await adapter.find_one(ModelRef[Named]("user"), {"name": "Ada"})
+        found = await adapter.find_one(ModelRef[Named]("user"), {"name": "Ada"})
         assert found is not None
         assert found["name"] == "Ada"
 

@@ -4,9 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
-
-from typing_extensions import Self
+from typing import Any, Final, Self, TypeVar
 
 from auth_adapters.capabilities import Capabilities
 from auth_adapters.codec import Codec
@@ -36,9 +34,7 @@ PAUSE: Final = 0.01
 class BackendAdapter(Verbs):
     """An `Adapter` over any `Backend`. schema: the core four if none is given. observe: told of every verb."""
 
-    def __init__(
-        self, backend: Backend, *, schema: Schema | None = None, observe: Observer | None = None
-    ) -> None:
+    def __init__(self, backend: Backend, *, schema: Schema | None = None, observe: Observer | None = None) -> None:
         codec = Codec(schema or auth_schema(), backend.storage)
         planner = Planner(codec, native_joins=backend.capabilities.native_joins)
         super().__init__(planner, backend, observe)
@@ -121,7 +117,7 @@ class BackendAdapter(Verbs):
             except TransientError:
                 if attempt == attempts:
                     raise
-            await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))
+            await asyncio.sleep(random.uniform(0, PAUSE * 2 ** (attempt - 1)))  # noqa: S311  (a pause, no secret)
         raise AssertionError("unreachable")
 
     def _check_open(self) -> None:
@@ -273,7 +269,7 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
                 cancelled = error
                 continue
             break
-        except BaseException:
+        except BaseException:  # noqa: BLE001  (raised below, as the result)
             break
     if cancelled is not None:
         if not task.cancelled():

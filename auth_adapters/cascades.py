@@ -1,18 +1,20 @@
 """What deleting rows means for the rows that refer to them, for backends whose database does not do it. Pure.
 
-The question "which rows of this table hold one of these values?" is left to the caller: `plan_delete` is a generator
-that yields it as a `Find` and is sent the rows. `run_sync` answers with a plain function; an async backend loops itself.
+The question "which rows of this table hold one of these values?" is left to the caller: `plan_delete` is a
+generator that yields it as a `Find` and is sent the rows. `run_sync` answers with a plain function; an async backend
+loops itself.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from auth_adapters.errors import ForeignKeyViolationError
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["DeletePlan", "Find", "Key", "key_of", "plan_delete", "run_sync"]
+__all__ = ["DeletePlan", "Find", "Key", "key_of", "plan_delete", "run_async", "run_sync"]
 
+T = TypeVar("T")
 StoredRow: TypeAlias = Mapping[str, Any]
 Key: TypeAlias = tuple[Any, ...]
 
@@ -39,7 +41,9 @@ def key_of(table: Table, row: StoredRow) -> Key:
     return tuple(row[column] for column in table.primary_key)
 
 
-def plan_delete(layout: Layout, table: Table, rows: Sequence[StoredRow]) -> Generator[Find, list[StoredRow], DeletePlan]:
+def plan_delete(  # noqa: C901  (one walk over the references, three kinds of them)
+    layout: Layout, table: Table, rows: Sequence[StoredRow]
+) -> Generator[Find, list[StoredRow], DeletePlan]:
     """Everything that deleting `rows` of `table` brings about.
 
     Raises `ForeignKeyViolationError`, with the child's model and field, if a row that is not deleted with them refers
@@ -80,14 +84,25 @@ def plan_delete(layout: Layout, table: Table, rows: Sequence[StoredRow]) -> Gene
     return plan
 
 
-def run_sync(
-    steps: Generator[Find, list[StoredRow], DeletePlan], find: Callable[[Find], list[StoredRow]]
-) -> DeletePlan:
+def run_sync(steps: Generator[Find, list[StoredRow], T], find: Callable[[Find], list[StoredRow]]) -> T:
     """Run the generator, answering its questions with a plain function."""
     try:
         question = next(steps)
         while True:
             question = steps.send(find(question))
     except StopIteration as end:
-        plan: DeletePlan = end.value
-        return plan
+        result: T = end.value
+        return result
+
+
+async def run_async(
+    steps: Generator[Find, list[StoredRow], T], find: Callable[[Find], Awaitable[list[StoredRow]]]
+) -> T:
+    """Run the generator, awaiting the answers to its questions."""
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(await find(question))
+    except StopIteration as end:
+        result: T = end.value
+        return result

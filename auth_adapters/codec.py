@@ -82,8 +82,10 @@ class Decoder:
     __slots__ = ("conversions", "names")
 
     def __init__(self, fields: Sequence[FieldCodec]) -> None:
-        self.names = tuple(field.name for field in fields)
-        self.conversions = tuple((field.name, field.load) for field in fields if field.load is not None)
+        self.names: tuple[str, ...] = tuple(field.name for field in fields)
+        self.conversions: tuple[tuple[str, Convert], ...] = tuple(
+            (field.name, field.load) for field in fields if field.load is not None
+        )
 
     def __call__(self, row: Row) -> Record:
         record = dict(zip(self.names, row, strict=False))
@@ -107,8 +109,8 @@ class ModelCodec:
         scheme = id_scheme(schema.ids)
         self.make_id: Callable[[], str] | None = scheme.make if model.makes_id else None
         self.generated: str | None = "id" if model.makes_id and scheme.generated else None
-        self.shadowed = tuple(field for field in self.fields.values() if field.shadow)
-        self.decode = Decoder(tuple(self.fields.values()))
+        self.shadowed: tuple[FieldCodec, ...] = tuple(field for field in self.fields.values() if field.shadow)
+        self.decode: Decoder = Decoder(tuple(self.fields.values()))
         self._names = frozenset(self.fields)
         self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
 

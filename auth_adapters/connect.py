@@ -30,7 +30,7 @@ PLANNED: Final[Mapping[str, str]] = {
 }
 ACCEPTED: Final = "sqlite:///auth.db, ./auth.db, :memory:, memory:// or nothing (SQLite in auth.db)"
 
-logger = logging.getLogger("auth_adapters")
+logger: logging.Logger = logging.getLogger("auth_adapters")
 said_aloud: set[str] = set()
 
 
@@ -72,9 +72,7 @@ def _from_environment() -> str:
             return url
     if DEFAULT_URL not in said_aloud:
         said_aloud.add(DEFAULT_URL)
-        logger.warning(
-            "no database was named and %s is not set: using SQLite in ./auth.db", " nor ".join(ENVIRONMENT)
-        )
+        logger.warning("no database was named and %s is not set: using SQLite in ./auth.db", " nor ".join(ENVIRONMENT))
     return DEFAULT_URL
 
 
@@ -124,9 +122,8 @@ def _sqlite(path: str, options: Mapping[str, Any]) -> Backend:
 
 def _memory(options: Mapping[str, Any]) -> Backend:
     _no_options(options, "the memory backend")
-    from auth_adapters.backends.memory import MemoryBackend
-
-    return MemoryBackend()
+    backend: Backend = importlib.import_module("auth_adapters.backends.memory").MemoryBackend()
+    return backend
 
 
 def _is_engine(target: Any) -> bool:
@@ -178,5 +175,3 @@ def _module(name: str, extra: str) -> Any:
         raise MissingDriverError(
             f"{error.name} is not installed; pip install 'auth_adapters[{extra}]' brings it"
         ) from None
-
-

@@ -103,7 +103,7 @@ class ConstraintError(BackendError):
     ) -> None:
         super().__init__(message, code=code)
         self.model = model
-        self.fields = tuple(fields)
+        self.fields: tuple[str, ...] = tuple(fields)
         self.constraint = constraint
 
 

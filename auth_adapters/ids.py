@@ -22,7 +22,7 @@ MAX_ID_LENGTH: Final = 255
 Generated: TypeAlias = Literal["serial", "database"]
 
 
-class Unparsable(Exception):
+class Unparsable(Exception):  # noqa: N818  (a state of affairs, caught next door)
     """A text that no id of this mode is written as. Internal: it matches nothing, or is an `InvalidValueError`."""
 
 

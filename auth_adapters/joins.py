@@ -145,9 +145,7 @@ def plan_joins(
     inline = [(one, link) for one, link in links if native and link.single]
     others = [(one, link) for one, link in links if not (native and link.single)]
     hidden = tuple(dict.fromkeys(link.parent_column for _, link in others))
-    followed = tuple(
-        _plan_followed(codec, one, link, width + hidden.index(link.parent_column)) for one, link in others
-    )
+    followed = tuple(_plan_followed(codec, one, link, width + hidden.index(link.parent_column)) for one, link in others)
     ones: list[JoinOne] = []
     in_row: list[InRow] = []
     encoders: tuple[Convert, ...] = ()
@@ -229,5 +227,3 @@ async def follow(
 def without_ids_that_are_none(codec: Codec, asked: tuple[JoinAsked, ...]) -> tuple[JoinAsked, ...]:
     """The joins without comparisons against what is no id of the schema."""
     return tuple(one.parsable(codec) for one in asked)
-
-

@@ -87,9 +87,7 @@ def _columns(schema: Schema, model: str, name: str, field: Field, storage: Stora
         return [column]
     length = 2 * (codec.length or 0)
     lowered = column.default.lower() if column.default is not None else None
-    beside = Column(
-        name=shadow, field=name, kind="string", nullable=column.nullable, length=length, default=lowered
-    )
+    beside = Column(name=shadow, field=name, kind="string", nullable=column.nullable, length=length, default=lowered)
     return [column, beside]
 
 

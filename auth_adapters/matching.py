@@ -51,7 +51,7 @@ def matcher(condition: Condition) -> Matches:
 def _test(test: Test) -> Matches:
     column, slot, negated = test.column, test.slot, test.negated
     if test.op == "is_null" or slot is None:
-        return lambda row, values: (row[column] is None) != negated
+        return lambda row, _: (row[column] is None) != negated
     compare, folded = COMPARE[test.op], test.insensitive
 
     def matches(row: StoredRow, values: Values) -> bool:

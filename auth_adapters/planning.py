@@ -306,9 +306,7 @@ def _columns(codec: ModelCodec) -> tuple[str, ...]:
 
 def _insert(codec: ModelCodec, with_id: bool) -> Plan[Insert]:
     returning = () if codec.generated is None or with_id else (codec.fields[codec.generated].column,)
-    statement = Insert(
-        table=codec.table, columns=codec.insert_columns(with_id=with_id), returning=returning
-    )
+    statement = Insert(table=codec.table, columns=codec.insert_columns(with_id=with_id), returning=returning)
     return Plan(statement=statement, encoders=(), decode=codec.decode)
 
 
@@ -371,5 +369,3 @@ def _check_key(codec: ModelCodec, data: Mapping[str, Any], on: Sequence[str]) ->
         if data.get(name) is None:
             raise InvalidQueryError(f"{codec.name}.{name} is part of the key: data must hold a value for it")
     return keys[0]
-
-

@@ -6,9 +6,9 @@ Everything that a verb of `Adapter` promises is said here, and holds on every ba
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
-from typing_extensions import Self, TypeVar
+from typing_extensions import TypeVar
 
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.physical import Count, Delete, Increment, Insert, Layout, Row, Select, Update, Upsert, Values

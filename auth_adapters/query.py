@@ -23,7 +23,7 @@ MAX_IN_VALUES: Final = 100_000
 Record: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["sensitive", "insensitive"]
 Shape: TypeAlias = tuple[Any, ...]
-R = TypeVar("R", default=dict[str, Any])
+R_co = TypeVar("R_co", default=dict[str, Any], covariant=True)
 
 
 class All(Enum):
@@ -40,7 +40,7 @@ ALL: Final = All.ALL
 
 
 @dataclass(frozen=True)  # with slots, calling a subscripted generic fails before Python 3.13
-class ModelRef(Generic[R]):
+class ModelRef(Generic[R_co]):
     """A model's name together with the type of its records: `ModelRef[User]("user")`."""
 
     name: str
@@ -165,9 +165,7 @@ class Not(Predicate):
 
     def __init__(self, part: Predicate) -> None:
         object.__setattr__(self, "part", part)
-        self._fix(
-            shape=("not", part.shape), values=part.values, depth=part.depth + 1, conditions=part.conditions
-        )
+        self._fix(shape=("not", part.shape), values=part.values, depth=part.depth + 1, conditions=part.conditions)
 
     def __repr__(self) -> str:
         return f"<Not of: {_names(self)}>"
@@ -262,7 +260,9 @@ class FieldRef:
 
     def _present(self, value: Any) -> Any:
         if value is None:
-            raise InvalidQueryError(f"{self.name!r} cannot be ordered or searched against None; use eq(None) or ne(None)")
+            raise InvalidQueryError(
+                f"{self.name!r} cannot be ordered or searched against None; use eq(None) or ne(None)"
+            )
         return value
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 from auth_adapters.capabilities import Storage
 from auth_adapters.errors import InvalidValueError
@@ -31,8 +30,8 @@ MAX_JSON_DEPTH: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueCodec:
-    """The conversions of one field. `store` checks everything and raises `InvalidValueError`; `compare` is for values in
-    a predicate, where a text of any length may be asked for; `load` is None where the stored value is the record's.
+    """The conversions of one field. `store` checks everything and raises `InvalidValueError`; `compare` is for values
+    in a predicate, where a text of any length may be asked for; `load` is None where the stored value is the record's.
 
     `compare` of an id raises `Unparsable` for a text that no id is written as.
     """
@@ -141,7 +140,7 @@ def _check_float(where: str, value: Any) -> float:
 
 def _float(where: str, field: Field, storage: Storage) -> ValueCodec:
     store = partial(_check_float, where)
-    return ValueCodec(kind="float", length=None, store=store, compare=store, load=None)
+    return ValueCodec(kind="float", length=None, store=store, compare=store, load=float)
 
 
 def _check_boolean(where: str, value: Any) -> bool:
@@ -163,11 +162,14 @@ def _boolean_as_integer(where: str, value: Any) -> int:
 
 
 def check_moment(where: str, value: Any) -> datetime:
+    """The value as an aware time in UTC, microseconds dropped."""
     if not isinstance(value, datetime):
         raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
     offset = value.utcoffset()
     if offset is None:
         raise _wrong(where, "takes an aware datetime, with its time zone; this one is naive")
+    if type(value) is not datetime:
+        value = datetime.combine(value.date(), value.timetz())
     try:
         moment: datetime = value.astimezone(UTC) if value.tzinfo is not UTC else value
     except OverflowError:
@@ -254,15 +256,11 @@ def _check_list(where: str, check: Convert, value: Any) -> list[Any]:
 
 
 def _strings(where: str, field: Field, storage: Storage) -> ValueCodec:
-    return _structure(
-        "string[]", where, partial(_check_list, where, partial(check_text, where)), storage.arrays
-    )
+    return _structure("string[]", where, partial(_check_list, where, partial(check_text, where)), storage.arrays)
 
 
 def _integers(where: str, field: Field, storage: Storage) -> ValueCodec:
-    return _structure(
-        "integer[]", where, partial(_check_list, where, partial(_check_integer, where)), storage.arrays
-    )
+    return _structure("integer[]", where, partial(_check_list, where, partial(_check_integer, where)), storage.arrays)
 
 
 def _check_bytes(where: str, value: Any) -> bytes:

@@ -65,9 +65,7 @@ class Verbs:
         if self._observe:
             duration = time.perf_counter() - started
             kind = type(error) if error else None
-            self._observe(
-                Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind)
-            )
+            self._observe(Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind))
 
     async def _records(self, verb: str, asked: Asked[Select]) -> list[Record]:
         name = asked.model.name
@@ -92,15 +90,11 @@ class Verbs:
     ) -> Any:
         asked = self._planner.insert(model, [data], force_id)
         chosen = asked.model.selected(select)
-        (returned,) = await self._run(
-            "create", asked.model.name, self._executor.insert, asked.statement, asked.values
-        )
+        (returned,) = await self._run("create", asked.model.name, self._executor.insert, asked.statement, asked.values)
         record = asked.model.decode_new(asked.values[0], returned)
         return record if select is None else {one.name: record[one.name] for one in chosen}
 
-    async def create_many(
-        self, model: Name, rows: Sequence[Mapping[str, Any]], *, force_id: bool = False
-    ) -> list[Any]:
+    async def create_many(self, model: Name, rows: Sequence[Mapping[str, Any]], *, force_id: bool = False) -> list[Any]:
         if isinstance(rows, Mapping) or not isinstance(rows, Sequence):
             raise InvalidQueryError("create_many takes a list of records")
         if len(rows) > 1:
@@ -124,9 +118,7 @@ class Verbs:
         join: Joins = (),
         sort: Sequence[str] = (),
     ) -> Any:
-        asked = self._planner.find(
-            model, where, select=select, join=join, sort=sort, limit=1, tie_break=bool(sort)
-        )
+        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, tie_break=bool(sort))
         records = await self._records("find_one", asked)
         return records[0] if records else None
 
@@ -165,9 +157,7 @@ class Verbs:
         dropped = [] if asked_for is None else [key for key in keys if key not in asked_for]
         after = None
         while True:
-            records = await self.find_many(
-                model, where, select=fetched, sort=sort, limit=batch, after=after, join=join
-            )
+            records = await self.find_many(model, where, select=fetched, sort=sort, limit=batch, after=after, join=join)
             if records:
                 after = [records[-1][key] for key in keys]
             for record in records:
@@ -179,16 +169,12 @@ class Verbs:
 
     async def count(self, model: Name, where: Where | All | None = None) -> int:
         asked = self._planner.count(model, where)
-        number: int = await self._run(
-            "count", asked.model.name, self._executor.count, asked.statement, asked.values
-        )
+        number: int = await self._run("count", asked.model.name, self._executor.count, asked.statement, asked.values)
         return number
 
     async def update(self, model: Name, where: Where, changes: Mapping[str, Any]) -> Any:
         asked = self._planner.update(model, where, changes, one=True)
-        row = await self._run(
-            "update", asked.model.name, self._executor.update_one, asked.statement, asked.values
-        )
+        row = await self._run("update", asked.model.name, self._executor.update_one, asked.statement, asked.values)
         return asked.record(row)
 
     async def update_many(self, model: Name, where: Where | All, changes: Mapping[str, Any]) -> int:
@@ -200,9 +186,7 @@ class Verbs:
 
     async def delete(self, model: Name, where: Where) -> bool:
         asked = self._planner.delete(model, where, one=True)
-        number: int = await self._run(
-            "delete", asked.model.name, self._executor.delete, asked.statement, asked.values
-        )
+        number: int = await self._run("delete", asked.model.name, self._executor.delete, asked.statement, asked.values)
         return number > 0
 
     async def delete_many(self, model: Name, where: Where | All) -> int:
@@ -241,9 +225,7 @@ class Verbs:
         changes: Mapping[str, Any] | None = None,
     ) -> tuple[Any, bool]:
         asked = self._planner.upsert(model, data, on, changes)
-        row, created = await self._run(
-            "upsert", asked.model.name, self._executor.upsert, asked.statement, asked.values
-        )
+        row, created = await self._run("upsert", asked.model.name, self._executor.upsert, asked.statement, asked.values)
         return asked.record(row), created
 
     async def purge_expired(self, *, now: datetime | None = None, batch: int = 1000) -> dict[str, int]:
@@ -265,5 +247,3 @@ class Verbs:
             "purge_expired", asked.model.name, self._executor.delete, asked.statement, asked.values
         )
         return number
-
-

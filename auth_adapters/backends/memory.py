@@ -4,22 +4,14 @@ Writers take turns, as in SQLite: a transaction works on a copy of its own, othe
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.cascades import Find, Key, key_of, plan_delete, run_sync
-from auth_adapters.errors import (
-    ForeignKeyViolationError,
-    InvalidValueError,
-    NotNullViolationError,
-    TableMissingError,
-    TransientError,
-    UniqueViolationError,
-)
+from auth_adapters.errors import TableMissingError, TransientError
 from auth_adapters.matching import chosen, matcher
 from auth_adapters.physical import (
     Condition,
@@ -37,12 +29,12 @@ from auth_adapters.physical import (
     pinned_key,
 )
 from auth_adapters.protocols import BackendTransaction, Isolation
+from auth_adapters.rules import added, check_references, check_required, unique_violation
 
 __all__ = ["MemoryBackend", "MemoryStore"]
 
 T = TypeVar("T")
 Stored = dict[str, Any]
-INTEGERS: Final = range(-(2**63), 2**63)
 
 
 class Tables:
@@ -89,11 +81,7 @@ class Tables:
         """Store a row, or remove it (None). Raises `UniqueViolationError`, `NotNullViolationError`."""
         before = self.of(table).get(key)
         if row is not None:
-            for column in table.columns.values():
-                if row[column.name] is None and not column.nullable:
-                    raise NotNullViolationError(
-                        f"{table.model}.{column.field} is required", model=table.model, fields=(column.field,)
-                    )
+            check_required(table, row)
             for columns in table.unique_keys:
                 values = tuple(row[column] for column in columns)
                 holder = self.taken[table.name, columns].get(values)
@@ -117,21 +105,13 @@ class Tables:
             rows[key] = row
 
 
-def unique_violation(table: Table, columns: tuple[str, ...]) -> UniqueViolationError:
-    """The error for a key that another row holds."""
-    fields = table.fields(columns)
-    return UniqueViolationError(
-        f"another {table.model} has the same {', '.join(fields)}", model=table.model, fields=fields
-    )
-
-
 class MemoryStore:
     """The data, apart from any adapter: several adapters may share one, and it outlives them."""
 
     def __init__(self) -> None:
-        self.tables = Tables()
+        self.tables: Tables = Tables()
         self.serials: dict[str, int] = {}
-        self.writer = asyncio.Lock()
+        self.writer: asyncio.Lock = asyncio.Lock()
 
     def next_serial(self, table: Table) -> int:
         """A number that was never given before."""
@@ -185,7 +165,7 @@ class MemoryVerbs:
     async def increment_one(self, statement: Increment, values: Values) -> Row | None:
         def work() -> Row | None:
             for row in self._matching(statement.table, statement.condition, values, at_most=1):
-                sums = {column: _sum(row[column] or 0, values[slot]) for column, slot in statement.increments}
+                sums = {column: added(row[column], values[slot]) for column, slot in statement.increments}
                 return self._change(statement, row, {**self._assigned(statement, values), **sums})
             return None
 
@@ -205,13 +185,12 @@ class MemoryVerbs:
         def work() -> tuple[Row, bool]:
             row = dict(zip(statement.columns, values, strict=False))
             key = tuple(row[column] for column in statement.key)
-            holder = self._tables().taken[table.name, statement.key].get(key) if self._tables().of(table) else None
+            rows = self._tables().of(table)
+            holder = self._tables().taken[table.name, statement.key].get(key)
             if holder is None:
                 stored = self._store_new(table, row)
                 return tuple(stored[column] for column in statement.returning), True
-            return self._change(
-                statement, self._tables().of(table)[holder], self._assigned(statement, values)
-            ), False
+            return self._change(statement, rows[holder], self._assigned(statement, values)), False
 
         return await self._write(work)
 
@@ -224,9 +203,7 @@ class MemoryVerbs:
         key = self._tables().taken[table.name, columns].get(tuple(values[slot] for _, slot in pinned))
         return () if key is None else (rows[key],)
 
-    def _matching(
-        self, table: Table, condition: Condition, values: Values, at_most: int | None = None
-    ) -> list[Stored]:
+    def _matching(self, table: Table, condition: Condition, values: Values, at_most: int | None = None) -> list[Stored]:
         matches = matcher(condition)
         found: list[Stored] = []
         for row in self._candidates(table, condition, values):
@@ -255,37 +232,18 @@ class MemoryVerbs:
         if key_of(table, row) in self._tables().of(table):
             raise unique_violation(table, table.primary_key)
         self._tables().put(table, key_of(table, row), row)
-        self._check_parents(table, row, row)
+        self._check_references(table, None, row)
         return row
 
     def _change(self, statement: Update | Increment | Upsert, row: Stored, changes: Stored) -> Row:
         table, changed = statement.table, {**row, **changes}
         self._tables().put(table, key_of(table, row), changed)
-        self._check_parents(table, changed, changes)
-        self._check_children(table, row, changed)
+        self._check_references(table, row, changed)
         return tuple(changed[column] for column in statement.returning)
 
-    def _check_parents(self, table: Table, row: Stored, written: Stored) -> None:
+    def _check_references(self, table: Table, before: Stored | None, after: Stored) -> None:
         assert self._layout is not None
-        for key in table.foreign_keys:
-            value = row[key.column]
-            if key.column in written and value is not None:
-                parents = self._layout.tables[key.target]
-                if not self._holding(Find(parents, key.target_column, [value])):
-                    fields = table.fields((key.column,))
-                    raise ForeignKeyViolationError(
-                        f"{table.model}.{fields[0]} refers to nothing", model=table.model, fields=fields
-                    )
-
-    def _check_children(self, table: Table, before: Stored, after: Stored) -> None:
-        assert self._layout is not None
-        for child, key in self._layout.children(table):
-            old = before[key.target_column]
-            changed = old is not None and old != after[key.target_column]
-            if changed and self._holding(Find(child, key.column, [old])):
-                raise ForeignKeyViolationError(
-                    f"{child.model} refers to what would change", model=child.model, fields=child.fields((key.column,))
-                )
+        run_sync(check_references(self._layout, table, before, after), self._holding)
 
     def _delete(self, statement: Delete, values: Values, limit: int | None) -> list[Stored]:
         assert self._layout is not None
@@ -314,8 +272,8 @@ class MemoryBackend(MemoryVerbs):
     transaction of others before `TransientError`.
     """
 
-    storage = Storage(boolean=True, datetime=True)
-    capabilities = Capabilities(
+    storage: Storage = Storage(boolean=True, datetime=True)
+    capabilities: Capabilities = Capabilities(
         transactions=True,
         savepoints=True,
         atomic_batches=True,
@@ -431,11 +389,3 @@ class MemorySavepoint(MemoryVerbs):
     def restore(self, tables: Tables) -> None:
         """Go back to an earlier state."""
         self._outer.restore(tables)
-
-
-def _sum(stored: Any, delta: Any) -> Any:
-    total = stored + delta
-    fits = total in INTEGERS if isinstance(total, int) else math.isfinite(total)
-    if not fits:
-        raise InvalidValueError("the sum does not fit the field: 64-bit integers, finite doubles")
-    return total

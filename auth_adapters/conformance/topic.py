@@ -1,7 +1,7 @@
 """What every topic of the suite builds on."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
 LATER = NOW + timedelta(days=1)
 
-numbers = itertools.count(1)
+numbers: Iterator[int] = itertools.count(1)
 
 
 def new_database() -> str:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from auth_adapters.backends.sql.tables import build_metadata
 from auth_adapters.physical import (
@@ -107,7 +108,7 @@ class SqlCompiler:
 
     def __init__(self, layout: Layout, dialect: Dialect, metadata: MetaData | None = None) -> None:
         self.dialect = dialect
-        self.metadata = metadata or build_metadata(layout)
+        self.metadata: MetaData = metadata or build_metadata(layout)
         self._tables = {
             name: self.metadata.tables[f"{table.schema}.{name}" if table.schema else name]
             for name, table in layout.tables.items()
@@ -203,7 +204,7 @@ class SqlCompiler:
         return built.order_by(*self._orders(inner, statement.order))
 
     def count(self, statement: Count) -> Sql:
-        """SELECT count(*)."""
+        """How many rows match."""
         table, binds = self.source(statement.table), Binds()
         where = self.condition(table, statement.table, statement.condition, binds)
         return self.compile(select(func.count()).select_from(table).where(where), binds)
@@ -328,11 +329,11 @@ class SqlCompiler:
 class Bracketed(ColumnElement[bool]):
     """A part in brackets of its own. (SQLAlchemy flattens AND in AND and OR in OR, whatever their depth.)"""
 
-    inherit_cache = False
+    inherit_cache: bool | None = False
 
     def __init__(self, inner: ColumnElement[bool]) -> None:
         self.inner = inner
-        self.type = inner.type
+        self.type: TypeEngine[bool] = inner.type
 
     @property
     def _from_objects(self) -> list[FromClause]:

@@ -155,9 +155,7 @@ class Operations:
             raise
         return answer.rows[0], False
 
-    def _one(
-        self, sql: Sql, values: Values, statement: Update | Increment | Delete
-    ) -> Operation[Row | None]:
+    def _one(self, sql: Sql, values: Values, statement: Update | Increment | Delete) -> Operation[Row | None]:
         try:
             answer = yield Request(sql.text, sql.parameters(values))
         except ForeignKeyViolationError as error:

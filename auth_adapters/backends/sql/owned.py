@@ -91,7 +91,7 @@ class Runner:
 class EngineBackend(SqlVerbs):
     """A `Backend` on the application's `AsyncEngine`, which is never disposed of."""
 
-    storage = Storage()
+    storage: Storage = Storage()
     capabilities: Capabilities
 
     def __init__(self, engine: AsyncEngine, dialect: OwnedDialect, capabilities: Capabilities) -> None:

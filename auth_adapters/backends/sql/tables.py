@@ -42,8 +42,8 @@ UUID4_IN_SQLITE: Final = (
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware time, as text of fixed width in UTC with milliseconds."""
 
-    impl = String(24)
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = String(24)
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         return None if value is None else encode_datetime(check_moment("a datetime", value))
@@ -55,8 +55,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class JsonText(TypeDecorator[Any]):
     """JSON or a list, as text."""
 
-    impl = Text
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok: bool | None = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -16,7 +16,7 @@ from auth_adapters.backends.sqlite.lane import Gate, Lane, Occupied
 from auth_adapters.backends.sqlite.owned import SQLiteOwned
 from auth_adapters.backends.sqlite.thread import OnThread
 from auth_adapters.backends.sqlite.transactions import LaneTransaction
-from auth_adapters.capabilities import Storage
+from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import ConfigurationError, ConnectionFailedError, TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction, Isolation
@@ -35,8 +35,8 @@ class SQLiteBackend(SqlVerbs):
     of this process or of others, before `TransientError`.
     """
 
-    storage = Storage()
-    capabilities = CAPABILITIES
+    storage: Storage = Storage()
+    capabilities: Capabilities = CAPABILITIES
 
     def __init__(self, path: str, *, busy_timeout: float = 10.0) -> None:
         if sqlite3.sqlite_version_info < MINIMUM:
@@ -44,6 +44,7 @@ class SQLiteBackend(SqlVerbs):
         self._path = path
         self._timeout = busy_timeout
         self._memory = path == ":memory:"
+        self._folder = Path(path).parent
 
     def __repr__(self) -> str:
         return f"<SQLiteBackend on {self._path}>"
@@ -54,7 +55,7 @@ class SQLiteBackend(SqlVerbs):
         return self._thread.statements
 
     async def open(self, layout: Layout) -> None:
-        if not self._memory and not Path(self._path).absolute().parent.is_dir():
+        if not self._memory and not self._folder.is_dir():
             raise ConnectionFailedError("the folder of the database file does not exist")
         self._thread = OnThread(layout)
         self._compiler = SQLiteCompiler(layout)

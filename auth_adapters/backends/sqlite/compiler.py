@@ -53,8 +53,10 @@ class SQLiteCompiler(SqlCompiler):
         statements = []
         for table in self._tables.values():
             statements.append(str(CreateTable(table, if_not_exists=True).compile(dialect=self.dialect)))
-            for index in sorted(table.indexes, key=lambda one: str(one.name)):
-                statements.append(str(CreateIndex(index, if_not_exists=True).compile(dialect=self.dialect)))
+            indexes = sorted(table.indexes, key=lambda one: str(one.name))
+            statements += [
+                str(CreateIndex(index, if_not_exists=True).compile(dialect=self.dialect)) for index in indexes
+            ]
         return statements
 
 

@@ -20,7 +20,14 @@ from auth_adapters.physical import Layout
 __all__ = ["sqlite_error"]
 
 TRANSIENT: Final = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
-UNREACHABLE: Final = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_PERM", "SQLITE_AUTH")
+UNREACHABLE: Final = (
+    "SQLITE_CANTOPEN",
+    "SQLITE_NOTADB",
+    "SQLITE_CORRUPT",
+    "SQLITE_IOERR",
+    "SQLITE_PERM",
+    "SQLITE_AUTH",
+)
 
 
 def sqlite_error(error: BaseException, layout: Layout) -> AuthAdapterError:

@@ -22,7 +22,7 @@ MAX_TRIP: Final = 64
 """So many jobs travel together at most, that the first need not wait for all."""
 
 
-class Occupied(Exception):
+class Occupied(Exception):  # noqa: N818  (a state of affairs, caught next door)
     """A job found the connection inside a transaction of somebody else. Internal."""
 
 
@@ -32,7 +32,7 @@ class Batch:
     __slots__ = ("jobs", "outcomes")
 
     def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = jobs
+        self.jobs: list[Job] = jobs
         self.outcomes: list[tuple[Any, BaseException | None]] = []
 
     def run(self, connection: sqlite3.Connection) -> None:
@@ -63,7 +63,7 @@ class Lane:
     """The connection, its thread, and the jobs that wait for it. setup: the statements that begin a connection."""
 
     def __init__(self, path: str, *, timeout: float, setup: tuple[str, ...]) -> None:
-        self.path = path
+        self.path: str = path
         self._timeout = timeout
         self._setup = setup
         self._connection: aiosqlite.Connection | None = None

@@ -17,7 +17,7 @@ class OnThread:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self.statements = 0
+        self.statements: int = 0
 
     def alone(self, work: Work, connection: sqlite3.Connection) -> Any:
         """An operation by itself: committed when it returns."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from auth_adapters.conformance.expect import needs, refused
 from auth_adapters.conformance.harness import Harness
 from auth_adapters.conformance.topic import (
     EARLIER,
@@ -21,7 +22,6 @@ from auth_adapters.errors import (
     InvalidValueError,
     UniqueViolationError,
     UnknownFieldError,
-    UnsupportedOperationError,
 )
 from auth_adapters.protocols import Adapter
 from auth_adapters.schema.composition import Schema
@@ -46,7 +46,7 @@ NOTES = Schema({"note": NOTE})
 
 
 def numbered(prefix: str, count: int) -> list[dict[str, Any]]:
-    """Data for users with e-mail addresses of their own."""
+    """Make the data of users with e-mail addresses of their own."""
     return [{"email": f"{prefix}{number}@example.com", "name": f"{number}"} for number in range(count)]
 
 
@@ -110,7 +110,7 @@ class TestCreate(Topic):
 
     async def test_an_explicit_none_for_a_required_field_with_a_default_is_refused(self, connect: Connect) -> None:
         adapter = await connect(schema=NOTES)
-        with pytest.raises(InvalidValueError, match="note.weight"):
+        with pytest.raises(InvalidValueError, match=r"note\.weight"):
             await adapter.create("note", {"title": "t", "weight": None})
         assert await adapter.count("note") == 0
 
@@ -168,7 +168,7 @@ class TestCreate(Topic):
         assert await adapter.count("user") == 0
 
     async def test_an_id_of_the_callers_needs_force_id(self, adapter: Adapter) -> None:
-        with pytest.raises(InvalidValueError, match="user.id"):
+        with pytest.raises(InvalidValueError, match=r"user\.id"):
             await adapter.create("user", {"id": "mine", "email": "ada@example.com"})
         assert await adapter.count("user") == 0
 
@@ -183,23 +183,19 @@ class TestCreate(Topic):
 
     async def test_an_id_that_is_taken_is_a_unique_violation(self, adapter: Adapter) -> None:
         await adapter.create("user", {"id": "mine", "email": "ada@example.com"}, force_id=True)
-        with pytest.raises(UniqueViolationError) as caught:
+        with refused(UniqueViolationError, "user", "id", hiding=["mine"]):
             await adapter.create("user", {"id": "mine", "email": "bob@example.com"}, force_id=True)
-        assert (caught.value.model, caught.value.fields) == ("user", ("id",))
         assert await adapter.count("user") == 1
 
     async def test_a_unique_value_that_is_taken_is_a_unique_violation(self, adapter: Adapter) -> None:
         await make_user(adapter, "ada@example.com")
-        with pytest.raises(UniqueViolationError) as caught:
+        with refused(UniqueViolationError, "user", "email", hiding=["ada@example.com"]):
             await make_user(adapter, "ada@example.com")
-        assert (caught.value.model, caught.value.fields) == ("user", ("email",))
         assert await adapter.count("user") == 1
 
     async def test_a_child_without_its_parent_is_refused(self, adapter: Adapter) -> None:
-        with pytest.raises(ForeignKeyViolationError) as caught:
+        with refused(ForeignKeyViolationError, "session", "user_id", hiding=["nobody"]):
             await make_session(adapter, {"id": "nobody"})
-        assert caught.value.model == "session"
-        assert caught.value.fields in (("user_id",), ())
         assert await adapter.count("session") == 0
 
     async def test_an_unknown_field_is_refused(self, adapter: Adapter) -> None:
@@ -208,7 +204,7 @@ class TestCreate(Topic):
         assert await adapter.count("user") == 0
 
     async def test_a_missing_required_field_is_refused(self, adapter: Adapter) -> None:
-        with pytest.raises(InvalidValueError, match="user.email"):
+        with pytest.raises(InvalidValueError, match=r"user\.email"):
             await adapter.create("user", {})
 
 
@@ -216,64 +212,44 @@ class TestCreate(Topic):
 class TestCreateMany(Topic):
     """create_many: many records, or none."""
 
+    @needs("atomic_batches")
     async def test_create_many_returns_the_records_in_the_given_order(self, adapter: Adapter) -> None:
         rows = numbered("user", 50)
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows)
-            assert await adapter.count("user") == 0
-            return
         users = await adapter.create_many("user", rows)
         assert [user["email"] for user in users] == [row["email"] for row in rows]
         for user in users[::10]:
             assert await adapter.find_one("user", {"email": user["email"]}) == user
 
+    @needs("atomic_batches")
     async def test_create_many_gives_every_record_an_id_of_its_own(self, adapter: Adapter) -> None:
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", numbered("user", 2))
-            return
         users = await adapter.create_many("user", numbered("user", 50))
         assert len({user["id"] for user in users}) == 50
 
+    @needs("atomic_batches")
     async def test_create_many_stores_more_rows_than_one_statement_takes(self, adapter: Adapter) -> None:
         rows = numbered("user", 6_000)
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows)
-            return
         users = await adapter.create_many("user", rows)
         assert [user["name"] for user in users] == [row["name"] for row in rows]
         assert await adapter.count("user") == 6_000
 
+    @needs("atomic_batches")
     async def test_create_many_stores_nothing_if_the_last_row_breaks_a_rule(self, adapter: Adapter) -> None:
         rows = [*numbered("user", 3_000), {"email": "user0@example.com"}]
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows)
-            return
-        with pytest.raises(UniqueViolationError) as caught:
+        with refused(UniqueViolationError, "user", "email", hiding=["user0@"]):
             await adapter.create_many("user", rows)
-        assert (caught.value.model, caught.value.fields) == ("user", ("email",))
         assert await adapter.count("user") == 0
 
+    @needs("atomic_batches")
     async def test_create_many_stores_nothing_if_one_value_does_not_fit(self, adapter: Adapter) -> None:
         rows: list[dict[str, Any]] = [*numbered("user", 3), {"email": 4}]
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows)
-            return
-        with pytest.raises(InvalidValueError, match="user.email"):
+        with pytest.raises(InvalidValueError, match=r"user\.email"):
             await adapter.create_many("user", rows)
         assert await adapter.count("user") == 0
 
+    @needs("atomic_batches")
     async def test_rows_of_create_many_may_have_different_keys(self, adapter: Adapter) -> None:
-        rows: list[dict[str, Any]] = [{"email": "a@example.com"}, {"email": "b@example.com", "name": "B", "email_verified": True}]
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows)
-            return
-        first, second = await adapter.create_many("user", rows)
+        full: dict[str, Any] = {"email": "b@example.com", "name": "B", "email_verified": True}
+        first, second = await adapter.create_many("user", [{"email": "a@example.com"}, full])
         assert (first["name"], first["email_verified"]) == (None, False)
         assert (second["name"], second["email_verified"]) == ("B", True)
 
@@ -284,12 +260,9 @@ class TestCreateMany(Topic):
     async def test_create_many_of_no_rows_is_an_empty_list(self, adapter: Adapter) -> None:
         assert await adapter.create_many("user", []) == []
 
+    @needs("atomic_batches")
     async def test_create_many_takes_ids_with_force_id(self, adapter: Adapter) -> None:
         rows: list[dict[str, Any]] = [{"id": f"id{number}", **row} for number, row in enumerate(numbered("user", 2))]
-        if not adapter.capabilities.atomic_batches:
-            with pytest.raises(UnsupportedOperationError):
-                await adapter.create_many("user", rows, force_id=True)
-            return
         users = await adapter.create_many("user", rows, force_id=True)
         assert [user["id"] for user in users] == ["id0", "id1"]
 

@@ -16,8 +16,8 @@ from auth_adapters.query import field
 __all__ = ["TestKeyset", "TestPaging", "TestSorting"]
 
 TEXTS = [
-    "", " ", "!", "0", "00", "10", "2", "A", "AA", "B", "Z", "[", "_", "a", "a ", "a!", "aa", "b", "z", "~", "À", "É", "ß",
-    "é", "ÿ", "Ā", "İ", "ı", "α", "я", "\u0300", "ا", "日", "본", "\ue000", "豈", "\ufeff", "\uffff", "😀", "𠀀",
+    "", " ", "!", "0", "00", "10", "2", "A", "AA", "B", "Z", "[", "_", "a", "a ", "a!", "aa", "b", "z", "~", "À", "É",
+    "ß", "é", "ÿ", "Ā", "İ", "ı", "α", "я", "\u0300", "ا", "日", "본", "\ue000", "豈", "\ufeff", "\uffff", "😀", "𠀀",
 ]  # fmt: skip
 """Texts in no order; the right one is by code point, where 😀 comes after \\uffff."""
 
@@ -54,8 +54,7 @@ class TestSorting(Topic):
     )
     async def test_values_of_every_type_sort_by_value(self, connect: Connect, name: str, values: list[Any]) -> None:
         adapter = await connect(schema=THINGS)
-        shuffled = [*values[1::2], *values[::-2]] if len(values) % 2 else [*values[1::2], *values[::2]]
-        assert sorted(shuffled) == values
+        shuffled = [*values[1::2], *values[::2]]
         await make_things(adapter, name, shuffled)
         for sort, expected in ((name, values), (f"-{name}", values[::-1])):
             found = await adapter.find_many("thing", sort=[sort])
@@ -63,8 +62,8 @@ class TestSorting(Topic):
 
     @pytest.mark.parametrize("name", ["label", "number", "ratio", "flag", "moment", "blob", "color"])
     async def test_none_comes_first_ascending_and_last_descending(self, connect: Connect, name: str) -> None:
-        low_high: dict[str, list[Any]] = {"label": ["", "a"], "number": [-1, 1], "ratio": [-1.0, 1.0], "flag": [False, True]}
-        low_high |= {"moment": [EARLIER, NOW], "blob": [b"", b"a"], "color": ["blue", "red"]}
+        low_high: dict[str, list[Any]] = {"label": ["", "a"], "number": [-1, 1], "ratio": [-1.0, 1.0]}
+        low_high |= {"flag": [False, True], "moment": [EARLIER, NOW], "blob": [b"", b"a"], "color": ["blue", "red"]}
         adapter = await connect(schema=THINGS)
         await make_things(adapter, name, [low_high[name][0], None, low_high[name][1]])
         assert await order_of(adapter, [name]) == [1, 0, 2]
@@ -105,7 +104,7 @@ class TestSorting(Topic):
     @pytest.mark.parametrize("name", ["body", "data", "words", "numbers"])
     async def test_long_text_json_and_lists_are_not_sorted_by(self, connect: Connect, name: str) -> None:
         adapter = await connect(schema=THINGS)
-        with pytest.raises(InvalidQueryError, match=f"thing.{name}"):
+        with pytest.raises(InvalidQueryError, match=rf"thing\.{name}"):
             await adapter.find_many("thing", sort=[name])
 
     async def test_a_field_is_sorted_by_once(self, connect: Connect) -> None:
@@ -193,7 +192,7 @@ class TestKeyset(Topic):
     ROWS = tuple(
         {"rank": rank, "label": label, "number": number, "flag": rank % 2 == 0}
         for rank, (label, number) in enumerate(
-            [*itertools.product(["b", None, "a", "B", ""], [2, None, 1]), ("a", 1), (None, None), (None, None), ("b", 2)]
+            [*itertools.product(["b", None, "a", "B", ""], [2, None, 1]), ("a", 1), (None, None), (None, None)]
         )
     )
     SORTS: tuple[list[str], ...] = (
@@ -286,7 +285,7 @@ class TestKeyset(Topic):
 
     async def test_after_with_a_value_of_another_type_is_refused(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
-        with pytest.raises(InvalidValueError, match="thing.number"):
+        with pytest.raises(InvalidValueError, match=r"thing\.number"):
             await adapter.find_many("thing", sort=["number"], after=["1", "id"])
 
     async def test_records_added_meanwhile_do_not_make_any_come_twice(self, adapter: Adapter) -> None:

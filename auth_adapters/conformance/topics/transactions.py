@@ -1,0 +1,403 @@
+"""transaction and run_transaction: commit, rollback, failure, isolation."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from auth_adapters.conformance.expect import needs, patiently
+from auth_adapters.conformance.topic import LATER, Connect, Topic, make_session, make_user, new_database
+from auth_adapters.conformance.topics.atomic_verbs import COUNTERS, LARGEST
+from auth_adapters.errors import (
+    AdapterStateError,
+    InvalidQueryError,
+    InvalidValueError,
+    TransientError,
+    UniqueViolationError,
+    UnknownFieldError,
+    UnsupportedOperationError,
+)
+from auth_adapters.protocols import Adapter, Isolation
+from auth_adapters.query import ALL
+
+__all__ = ["Undo", "TestFailedTransactions", "TestRunTransaction", "TestTransactions"]
+
+
+class Undo(Exception):
+    """What tests raise to undo a transaction."""
+
+
+@pytest.mark.asyncio
+class TestTransactions(Topic):
+    """What a transaction keeps and undoes, and who sees it when."""
+
+    @needs("transactions")
+    async def test_a_normal_exit_commits(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            user = await make_user(tx)
+            session = await make_session(tx, user)
+        assert await adapter.find_many("user") == [user]
+        assert await adapter.find_many("session") == [session]
+
+    @needs("transactions")
+    async def test_an_exception_rolls_back_and_goes_on(self, adapter: Adapter) -> None:
+        with pytest.raises(Undo):
+            async with adapter.transaction() as tx:
+                await make_user(tx)
+                raise Undo
+        assert await adapter.count("user") == 0
+
+    @needs("transactions")
+    async def test_a_rollback_undoes_every_verb(self, adapter: Adapter) -> None:
+        users = [await make_user(adapter, f"{name}@example.com") for name in ("ada", "bob", "cyd")]
+        session = await make_session(adapter, users[0])
+        with pytest.raises(Undo):
+            async with adapter.transaction() as tx:
+                await make_user(tx, "dan@example.com")
+                await tx.update("user", {"email": "ada@example.com"}, {"name": "changed"})
+                await tx.update_many("user", ALL, {"image": "changed"})
+                await tx.delete("user", {"email": "ada@example.com"})
+                await tx.consume_one("user", {"email": "bob@example.com"})
+                await tx.upsert("user", {"email": "cyd@example.com", "name": "C"}, on=["email"])
+                await tx.delete_many("user", ALL)
+                raise Undo
+        assert await adapter.find_many("user", sort=["email"]) == users
+        assert await adapter.find_many("session") == [session]
+
+    @needs("transactions")
+    async def test_a_cancellation_rolls_back(self, adapter: Adapter) -> None:
+        entered = asyncio.Event()
+
+        async def work() -> None:
+            async with adapter.transaction() as tx:
+                await make_user(tx)
+                entered.set()
+                await asyncio.sleep(3600)
+
+        async with patiently():
+            task = asyncio.create_task(work())
+            await entered.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await adapter.count("user") == 0
+            assert await make_user(adapter) is not None
+
+    @needs("transactions")
+    async def test_a_cancellation_at_any_moment_leaves_all_or_nothing(self, adapter: Adapter) -> None:
+        async def work(number: int) -> None:
+            async with adapter.transaction() as tx:
+                user = await make_user(tx, f"user{number}@example.com")
+                await make_session(tx, user, f"token{number}")
+
+        async with patiently():
+            for number in range(25):
+                task = asyncio.create_task(work(number))
+                for _ in range(number):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+        users = {user["id"] for user in await adapter.find_many("user")}
+        sessions = {session["user_id"] for session in await adapter.find_many("session")}
+        assert users == sessions
+
+    @needs("transactions")
+    async def test_it_sees_its_own_writes(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            user = await make_user(tx)
+            session = await make_session(tx, user)
+            assert await tx.find_one("user", {"id": user["id"]}) == user
+            assert await tx.find_many("session", join=["user"]) == [{**session, "user": user}]
+            assert await tx.count("user") == 1
+            assert [one async for one in tx.iterate("user")] == [user]
+            changed = await tx.update("user", {"id": user["id"]}, {"name": "Ada"})
+            assert await tx.find_many("user", {"name": "Ada"}) == [changed]
+            assert await tx.delete("user", {"id": user["id"]}) is True
+            assert await tx.count("session") == 0
+
+    @needs("transactions")
+    async def test_others_see_nothing_until_it_commits(self, connect: Connect) -> None:
+        database = new_database()
+        inside, outside = await connect(database=database), await connect(database=database)
+        ada = await make_user(inside)
+        async with patiently():
+            async with inside.transaction() as tx:
+                await tx.update("user", {"id": ada["id"]}, {"name": "Ada"})
+                bob = await make_user(tx, "bob@example.com")
+                assert await outside.find_many("user") == [ada]
+                assert await outside.find_one("user", {"id": bob["id"]}) is None
+                assert await outside.count("user", {"name": "Ada"}) == 0
+            assert await outside.count("user") == 2
+            assert await outside.count("user", {"name": "Ada"}) == 1
+
+    @needs("transactions")
+    async def test_another_task_sees_nothing_until_it_commits(self, adapter: Adapter) -> None:
+        async with patiently():
+            async with adapter.transaction() as tx:
+                await make_user(tx)
+                assert await asyncio.create_task(adapter.count("user")) == 0
+            assert await adapter.count("user") == 1
+
+    @needs("transactions")
+    async def test_others_never_see_what_was_rolled_back(self, connect: Connect) -> None:
+        database = new_database()
+        inside, outside = await connect(database=database), await connect(database=database)
+        async with patiently():
+            with pytest.raises(Undo):
+                async with inside.transaction() as tx:
+                    await make_user(tx)
+                    assert await outside.count("user") == 0
+                    raise Undo
+            assert await outside.count("user") == 0
+
+    @needs("transactions")
+    async def test_every_verb_works_inside(self, adapter: Adapter) -> None:
+        verification = {"identifier": "a", "value": "1", "expires_at": LATER}
+        async with adapter.transaction() as tx:
+            if adapter.capabilities.atomic_batches:
+                await tx.create_many("verification", [verification, {**verification, "value": "2"}])
+            else:
+                await tx.create("verification", verification)
+                await tx.create("verification", {**verification, "value": "2"})
+            assert await tx.consume_one("verification", {"value": "1"}) is not None
+            _, created = await tx.upsert("user", {"email": "ada@example.com"}, on=["email"])
+            assert created is True
+            assert await tx.update_many("user", ALL, {"name": "Ada"}) == 1
+            assert await tx.delete_many("user", {"name": "nobody"}) == 0
+            assert await tx.purge_expired(now=LATER) == {"session": 0, "verification": 1}
+        assert (await adapter.count("verification"), await adapter.count("user", {"name": "Ada"})) == (0, 1)
+
+    @needs("transactions")
+    async def test_one_without_verbs_commits_nothing(self, adapter: Adapter) -> None:
+        async with adapter.transaction():
+            pass
+        assert await adapter.count("user") == 0
+
+    @needs("transactions")
+    async def test_one_task_runs_many_after_another(self, adapter: Adapter) -> None:
+        for number in range(20):
+            async with adapter.transaction() as tx:
+                await make_user(tx, f"user{number}@example.com")
+        assert await adapter.count("user") == 20
+
+    @needs("transactions")
+    async def test_tasks_run_theirs_side_by_side(self, adapter: Adapter) -> None:
+        async def work(number: int) -> None:
+            async with adapter.transaction() as tx:
+                user = await make_user(tx, f"user{number}@example.com")
+                await make_session(tx, user, f"token{number}")
+
+        async with patiently():
+            await asyncio.gather(*(work(number) for number in range(20)))
+        assert (await adapter.count("user"), await adapter.count("session")) == (20, 20)
+
+    @needs("transactions")
+    @pytest.mark.parametrize("isolation", [None, "read_committed", "repeatable_read", "serializable"])
+    async def test_every_isolation_is_accepted(self, adapter: Adapter, isolation: Isolation | None) -> None:
+        async with adapter.transaction(isolation=isolation) as tx:
+            user = await make_user(tx)
+        assert await adapter.find_many("user") == [user]
+
+    @needs("transactions")
+    async def test_an_unknown_isolation_is_refused(self, adapter: Adapter) -> None:
+        for wrong in ("SERIALIZABLE", "snapshot", "", 1):
+            with pytest.raises(InvalidQueryError, match="isolation"):
+                async with adapter.transaction(isolation=wrong):  # type: ignore[arg-type]
+                    pass
+        assert await adapter.count("user") == 0
+
+    @needs("transactions")
+    async def test_it_has_the_schema_and_the_capabilities_of_its_adapter(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            assert tx.schema is adapter.schema
+            assert tx.capabilities == adapter.capabilities
+
+    @needs("transactions")
+    async def test_it_is_an_adapter_that_needs_no_opening(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            assert isinstance(tx, Adapter)
+            await tx.open()
+            async with tx as same:
+                user = await make_user(same)
+            await tx.close()
+            assert await tx.find_many("user") == [user]
+        assert await adapter.find_many("user") == [user]
+
+    @needs("transactions")
+    async def test_tables_are_not_created_inside(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            with pytest.raises(UnsupportedOperationError):
+                await tx.create_tables()
+            user = await make_user(tx)
+        assert await adapter.find_many("user") == [user]
+
+
+@pytest.mark.asyncio
+class TestFailedTransactions(Topic):
+    """After an error from the database a transaction has failed."""
+
+    @needs("transactions")
+    async def test_a_normal_exit_rolls_back_and_raises(self, adapter: Adapter) -> None:
+        await make_user(adapter)
+        with pytest.raises(AdapterStateError):
+            async with adapter.transaction() as tx:
+                await make_user(tx, "bob@example.com")
+                with pytest.raises(UniqueViolationError):
+                    await make_user(tx)
+        assert [user["email"] for user in await adapter.find_many("user")] == ["ada@example.com"]
+
+    @needs("transactions")
+    async def test_further_verbs_raise(self, adapter: Adapter) -> None:
+        user = await make_user(adapter)
+        with pytest.raises(Undo):
+            async with adapter.transaction() as tx:
+                with pytest.raises(UniqueViolationError):
+                    await make_user(tx)
+                for verb in (
+                    tx.find_many("user"),
+                    tx.count("user"),
+                    make_user(tx, "bob@example.com"),
+                    tx.update("user", {"id": user["id"]}, {"name": "x"}),
+                    tx.delete("user", {"id": user["id"]}),
+                ):
+                    with pytest.raises(AdapterStateError):
+                        await verb
+                raise Undo
+        assert await adapter.find_many("user") == [user]
+
+    @needs("transactions")
+    async def test_the_error_itself_goes_on_unless_caught(self, adapter: Adapter) -> None:
+        await make_user(adapter)
+        with pytest.raises(UniqueViolationError):
+            async with adapter.transaction() as tx:
+                await make_user(tx, "bob@example.com")
+                await make_user(tx)
+        assert await adapter.count("user") == 1
+
+    @needs("transactions")
+    async def test_a_sum_that_does_not_fit_fails_it_too(self, connect: Connect) -> None:
+        adapter = await connect(COUNTERS)
+        counter = await adapter.create("counter", {"name": "a", "value": LARGEST})
+        with pytest.raises(AdapterStateError):
+            async with adapter.transaction() as tx:
+                await tx.create("counter", {"name": "b"})
+                with pytest.raises(InvalidValueError):
+                    await tx.increment_one("counter", {"name": "a"}, {"value": 1})
+        assert await adapter.find_many("counter") == [counter]
+
+    @needs("transactions")
+    async def test_an_error_before_any_io_does_not_fail_it(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            user = await make_user(tx)
+            with pytest.raises(UnknownFieldError):
+                await make_user(tx, "bob@example.com", nickname="x")
+            with pytest.raises(InvalidValueError):
+                await tx.create("user", {"email": None})
+            with pytest.raises(InvalidQueryError):
+                await tx.delete("user", {})
+            with pytest.raises(InvalidQueryError):
+                async with tx.transaction(isolation="serializable"):
+                    pass
+            bob = await make_user(tx, "bob@example.com")
+        assert await adapter.find_many("user", sort=["email"]) == [user, bob]
+
+    @needs("transactions")
+    async def test_a_miss_does_not_fail_it(self, adapter: Adapter) -> None:
+        async with adapter.transaction() as tx:
+            assert await tx.update("user", {"id": "x"}, {"name": "x"}) is None
+            assert await tx.delete("user", {"id": "x"}) is False
+            assert await tx.consume_one("user", {"id": "x"}) is None
+            user = await make_user(tx)
+        assert await adapter.find_many("user") == [user]
+
+    @needs("transactions")
+    async def test_the_next_transaction_is_sound(self, adapter: Adapter) -> None:
+        await make_user(adapter)
+        with pytest.raises(UniqueViolationError):
+            async with adapter.transaction() as tx:
+                await make_user(tx)
+        async with adapter.transaction() as tx:
+            await make_user(tx, "bob@example.com")
+        assert await adapter.count("user") == 2
+
+
+@pytest.mark.asyncio
+class TestRunTransaction(Topic):
+    """run_transaction."""
+
+    @needs("transactions")
+    async def test_it_commits_and_returns_what_the_work_returned(self, adapter: Adapter) -> None:
+        user = await adapter.run_transaction(make_user)
+        assert await adapter.find_many("user") == [user]
+
+    @needs("transactions")
+    async def test_an_error_rolls_back_and_is_raised_at_once(self, adapter: Adapter) -> None:
+        runs = []
+
+        async def work(tx: Adapter) -> None:
+            runs.append(tx)
+            await make_user(tx)
+            raise Undo
+
+        with pytest.raises(Undo):
+            await adapter.run_transaction(work)
+        assert (len(runs), await adapter.count("user")) == (1, 0)
+
+    @needs("transactions")
+    async def test_a_constraint_error_is_not_tried_again(self, adapter: Adapter) -> None:
+        user = await make_user(adapter)
+        runs = []
+
+        async def work(tx: Adapter) -> Any:
+            runs.append(tx)
+            return await make_user(tx)
+
+        with pytest.raises(UniqueViolationError):
+            await adapter.run_transaction(work)
+        assert (len(runs), await adapter.find_many("user")) == (1, [user])
+
+    @needs("transactions")
+    @pytest.mark.parametrize("failures", [0, 1, 2])
+    async def test_a_transient_error_is_tried_again_in_a_new_transaction(
+        self, adapter: Adapter, failures: int
+    ) -> None:
+        runs: list[Adapter] = []
+
+        async def work(tx: Adapter) -> int:
+            runs.append(tx)
+            await make_user(tx)
+            if len(runs) <= failures:
+                raise TransientError("made up")
+            return len(runs)
+
+        assert await adapter.run_transaction(work) == failures + 1
+        assert len({id(tx) for tx in runs}) == failures + 1
+        assert await adapter.count("user") == 1
+
+    @needs("transactions")
+    @pytest.mark.parametrize("attempts", [1, 2, 5])
+    async def test_the_last_error_is_raised_after_so_many_attempts(self, adapter: Adapter, attempts: int) -> None:
+        runs: list[Adapter] = []
+
+        async def work(tx: Adapter) -> None:
+            runs.append(tx)
+            await make_user(tx)
+            raise TransientError(f"attempt {len(runs)}")
+
+        with pytest.raises(TransientError, match=f"attempt {attempts}"):
+            await adapter.run_transaction(work, attempts=attempts)
+        assert (len(runs), await adapter.count("user")) == (attempts, 0)
+
+    @needs("transactions")
+    @pytest.mark.parametrize("attempts", [0, -1, 1.5, None])
+    async def test_attempts_must_be_a_positive_whole_number(self, adapter: Adapter, attempts: Any) -> None:
+        with pytest.raises(InvalidQueryError, match="attempts"):
+            await adapter.run_transaction(make_user, attempts=attempts)
+        assert await adapter.count("user") == 0
+
+    @needs("transactions")
+    async def test_isolation_is_passed_on(self, adapter: Adapter) -> None:
+        user = await adapter.run_transaction(make_user, isolation="serializable")
+        assert await adapter.find_many("user") == [user]
+        with pytest.raises(InvalidQueryError, match="isolation"):
+            await adapter.run_transaction(make_user, isolation="wrong")  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""What operations of an auth framework cost, here and elsewhere: `python -m benchmarks`."""

@@ -1,0 +1,53 @@
+"""auth_adapters, as an application uses it."""
+
+from datetime import datetime
+
+from auth_adapters import connect
+from benchmarks.contenders.protocol import BUSY_SECONDS, Record, SignUp
+
+
+class Ours:
+    """`connect("sqlite:///...")` and the verbs of the adapter."""
+
+    name = "auth_adapters"
+    lacks: frozenset[str] = frozenset()
+    weight = 5
+
+    async def open(self, target: str) -> None:
+        self.adapter = connect(f"sqlite:///{target}", busy_timeout=BUSY_SECONDS)
+        await self.adapter.open()
+
+    async def close(self) -> None:
+        await self.adapter.close()
+
+    async def a2(self, token: str) -> Record | None:
+        session = await self.adapter.find_one("session", {"token": token})
+        if session is None:
+            return None
+        session["user"] = await self.adapter.find_one("user", {"id": session["user_id"]})
+        return session
+
+    async def aj(self, token: str) -> Record | None:
+        return await self.adapter.find_one("session", {"token": token}, join=["user"])
+
+    async def b(self, email: str) -> Record | None:
+        return await self.adapter.find_one("user", {"email": email})
+
+    async def c(self, data: Record) -> Record:
+        return await self.adapter.create("session", data)
+
+    async def d(self, token: str, expires_at: datetime) -> Record | None:
+        return await self.adapter.update("session", {"token": token}, {"expires_at": expires_at})
+
+    async def e(self, token: str) -> bool:
+        return await self.adapter.delete("session", {"token": token})
+
+    async def consume(self, identifier: str) -> Record | None:
+        return await self.adapter.consume_one("verification", {"identifier": identifier})
+
+    async def f(self, data: SignUp) -> tuple[Record, Record, Record]:
+        async with self.adapter.transaction() as tx:
+            user = await tx.create("user", data.user)
+            account = await tx.create("account", {**data.account, "user_id": user["id"]})
+            session = await tx.create("session", {**data.session, "user_id": user["id"]})
+        return user, account, session

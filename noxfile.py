@@ -1,0 +1,84 @@
+"""Every check of the project, one session each: `nox` runs all but the benchmark, `nox -s sqlite` one of them.
+
+One session per database: a database that cannot be had fails its session.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "typecheck", "tests", "memory", "sqlite", "faults", "wheel", "docs"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The project itself, editable and with its extras, and the dependency groups."""
+    session.install("-e", ".[all,conformance]", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Types, as we see them and as users see them."""
+    install(session, "typecheck")
+    session.run("mypy")
+    session.run("basedpyright", "--ignoreexternal", "--verifytypes", "auth_adapters")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit tests of the pure parts, of connecting, and of what only one backend has."""
+    install(session, "test")
+    session.run("pytest", "tests", "--ignore=tests/test_docs.py", *session.posargs)
+
+
+@nox.session
+def memory(session: nox.Session) -> None:
+    """The conformance suite on the in-memory reference."""
+    install(session, "test")
+    session.run("pytest", "conformance_tests/test_memory.py", *session.posargs)
+
+
+@nox.session
+def sqlite(session: nox.Session) -> None:
+    """The conformance suite on SQLite: files, `:memory:`, and an application's engine."""
+    install(session, "test")
+    session.run("pytest", *map(str, sorted(Path("conformance_tests").glob("test_sqlite*.py"))), *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """The suite itself: backends broken on purpose must fail it."""
+    install(session, "test")
+    session.run("pytest", "conformance_tests/test_faults.py", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The built wheel in a clean environment, with a third party's adapter on it."""
+    install(session, "test")
+    session.run("pytest", "conformance_tests/test_wheel.py", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every example of the documentation runs, every link leads somewhere, the reference is fresh."""
+    install(session, "test")
+    session.run("pytest", "tests/test_docs.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmark. Not part of the checks: speed is compared, never tested."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)

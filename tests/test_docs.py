@@ -49,9 +49,7 @@ def blocks_of(page: Path) -> list[Block]:
             parted = True
         elif block.language == "text" and found and not parted and found[-1].language == "python":
             last = found[-1]
-            found[-1] = Block(
-                language=last.language, file=last.file, text=last.text, line=last.line, output=block.text
-            )
+            found[-1] = Block(language=last.language, file=last.file, text=last.text, line=last.line, output=block.text)
             parted = True
         else:
             found.append(block)
@@ -143,7 +141,7 @@ def run_as_file(folder: Path, block: Block) -> None:
         return
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
     command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), block.file]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -204,5 +202,5 @@ def test_every_page_can_be_reached_from_the_map() -> None:
 
 def test_the_reference_is_what_the_code_says() -> None:
     command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

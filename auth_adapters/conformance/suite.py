@@ -1,26 +1,32 @@
 """Every topic of the suite: `from auth_adapters.conformance.suite import *` in a test module runs it all."""
 
 from auth_adapters.conformance.topics.atomic_verbs import TestConsume, TestIncrement, TestIncrementRefusals
+from auth_adapters.conformance.topics.atomicity import TestAtomicity, TestAtomicityInTransactions
 from auth_adapters.conformance.topics.constraints import TestNotNull, TestUnique
 from auth_adapters.conformance.topics.create import TestCreate, TestCreateMany, TestTransforms
 from auth_adapters.conformance.topics.delete import TestDelete, TestDeleteMany
 from auth_adapters.conformance.topics.find import TestFind, TestObservation
-from auth_adapters.conformance.topics.ids import TestIdModes, TestIds, TestSerialIds
+from auth_adapters.conformance.topics.id_modes import TestIdModes
+from auth_adapters.conformance.topics.ids import TestIds, TestSerialIds
 from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
+from auth_adapters.conformance.topics.naming import TestNaming, TestReservedWords
 from auth_adapters.conformance.topics.purge import TestPurge
 from auth_adapters.conformance.topics.references import TestReferencedDelete, TestReferences
+from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
 from auth_adapters.conformance.topics.savepoints import TestSavepoints, TestTransactionMisuse
 from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
 from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.times import TestTimes
-from auth_adapters.conformance.topics.transactions import TestFailedTransactions, TestRunTransaction, TestTransactions
+from auth_adapters.conformance.topics.transactions import TestFailedTransactions, TestTransactions
 from auth_adapters.conformance.topics.update import TestUpdate, TestUpdateMany, TestUpdateRefusals
 from auth_adapters.conformance.topics.upsert import TestUpsert, TestUpsertRefusals
 from auth_adapters.conformance.topics.values import TestJson, TestNumbers, TestTexts, TestValues
 from auth_adapters.conformance.topics.where import TestLogic, TestMembership, TestNone, TestWhere
 
 __all__ = [
+    "TestAtomicity",
+    "TestAtomicityInTransactions",
     "TestConsume",
     "TestCreate",
     "TestCreateMany",
@@ -39,6 +45,7 @@ __all__ = [
     "TestKeyset",
     "TestLogic",
     "TestMembership",
+    "TestNaming",
     "TestNone",
     "TestNotNull",
     "TestNumbers",
@@ -47,6 +54,7 @@ __all__ = [
     "TestPurge",
     "TestReferencedDelete",
     "TestReferences",
+    "TestReservedWords",
     "TestRunTransaction",
     "TestSavepoints",
     "TestSerialIds",

@@ -1,7 +1,8 @@
 """What every topic of the suite builds on."""
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -14,7 +15,7 @@ from auth_adapters.protocols import Adapter
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.core import auth_schema
 
-__all__ = ["EARLIER", "LATER", "NOW", "Connect", "Topic", "make_session", "make_user", "new_database"]
+__all__ = ["EARLIER", "LATER", "NOW", "Connect", "Topic", "left_open", "make_session", "make_user", "new_database"]
 
 Connect: TypeAlias = Callable[..., Awaitable[Adapter]]
 
@@ -38,6 +39,17 @@ async def make_user(adapter: Adapter, email: str = "ada@example.com", **data: An
 async def make_session(adapter: Adapter, user: dict[str, Any], token: str = "token", **data: Any) -> dict[str, Any]:
     """A stored session of `user`."""
     return await adapter.create("session", {"user_id": user["id"], "token": token, "expires_at": LATER, **data})
+
+
+async def left_open(harness: Harness, databases: Iterable[str]) -> dict[str, int]:
+    """How many connections are open, by database. One that is just closing is given a moment."""
+    left: dict[str, int] = {}
+    for _ in range(100):
+        left = {name: count for name in databases if (count := await harness.open_connections(name))}
+        if not left:
+            break
+        await asyncio.sleep(0.01)
+    return left
 
 
 class Topic:
@@ -75,7 +87,7 @@ class Topic:
         yield open_one
         for adapter in opened:
             await adapter.close()
-        left = {name: count for name in databases if (count := await harness.open_connections(name))}
+        left = await left_open(harness, databases)
         await harness.aclose()
         assert not left, f"connections are left open: {left}"
 

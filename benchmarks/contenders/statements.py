@@ -38,6 +38,7 @@ SESSION_WITH_USER: Final = (
 INSERT_USER: Final = _insert("user", USER)
 INSERT_SESSION: Final = _insert("session", SESSION)
 INSERT_ACCOUNT: Final = _insert("account", ACCOUNT)
+INSERT_VERIFICATION: Final = _insert("verification", VERIFICATION)
 UPDATE_SESSION: Final = (
     f"UPDATE session SET expires_at = ?, updated_at = ? WHERE token = ? RETURNING {_columns(SESSION)}"  # noqa: S608
 )

@@ -353,7 +353,7 @@ class TestJoinRefusals(Topic):
     async def test_one_record_takes_no_sort_and_no_limit(self, adapter: Adapter) -> None:
         for options in ({"sort": ["email"]}, {"limit": 1}):
             with pytest.raises(InvalidQueryError, match="user"):
-                await adapter.find_many("session", join={"user": Join(model="user", **options)})  # type: ignore[arg-type]
+                await adapter.find_many("session", join={"user": Join(model="user", **options)})
 
     async def test_a_join_that_is_no_list_of_models_is_refused(self, adapter: Adapter) -> None:
         for wrong in ("user", {"user": "user"}, [Join(model="user")]):

@@ -202,7 +202,8 @@ class TestUpsertRefusals(DeviceTopic):
         assert await adapter.find_many("device") == [device]
 
     @pytest.mark.parametrize(
-        "on", [["state"], ["maker"], ["serial", "label"], ["serial", "state"], [], ["id"], ["maker", "number", "serial"]]
+        "on",
+        [["state"], ["maker"], ["serial", "label"], ["serial", "state"], [], ["id"], ["maker", "number", "serial"]],
     )
     async def test_on_must_name_a_declared_unique_key(self, connect: Connect, on: list[str]) -> None:
         adapter, device = await self.device(connect)

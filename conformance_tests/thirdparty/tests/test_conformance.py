@@ -2,6 +2,7 @@ import pytest
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.conformance import Harness
 from auth_adapters.conformance.suite import *
+
 from auth_adapters_kv import KeyValueBackend, KeyValueStore
 from auth_adapters_kv.batch import load
 

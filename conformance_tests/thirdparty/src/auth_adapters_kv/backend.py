@@ -23,6 +23,7 @@ from auth_adapters.physical import (
 )
 from auth_adapters.protocols import BackendTransaction, Isolation
 from auth_adapters.rules import added
+
 from auth_adapters_kv.batch import Batch, StoredRow, index_bucket
 from auth_adapters_kv.store import KeyValueStore
 

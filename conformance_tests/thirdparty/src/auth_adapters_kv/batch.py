@@ -8,6 +8,7 @@ from auth_adapters.cascades import DeletePlan, Find, key_of, plan_delete, run_as
 from auth_adapters.errors import TableMissingError
 from auth_adapters.physical import Layout, Table
 from auth_adapters.rules import check_references, check_required, key_values, unique_violation
+
 from auth_adapters_kv.store import KeyValueStore
 
 __all__ = ["Batch", "StoredRow"]
@@ -61,9 +62,9 @@ class Batch:
         check_required(table, row)
         for columns in table.unique_keys:
             values = key_values(columns, row)
-            if values is not None and (before is None or values != key_values(columns, before)):
-                if await self.row(table, columns, values) is not None:
-                    raise unique_violation(table, columns)
+            kept = before is not None and values == key_values(columns, before)
+            if values is not None and not kept and await self.row(table, columns, values):
+                raise unique_violation(table, columns)
         await run_async(check_references(self._layout, table, before, row), self.find)
         if before is not None:
             self._unlink(table, before)
@@ -82,9 +83,9 @@ class Batch:
         for (name, column), emptied in plan.emptied.items():
             child = self._layout.tables[name]
             for key in emptied:
-                row = await self.row(child, child.primary_key, key)
-                if row is not None:
-                    await self.put(child, {**row, column: None}, row)
+                referring = await self.row(child, child.primary_key, key)
+                if referring is not None:
+                    await self.put(child, {**referring, column: None}, referring)
 
     def _unlink(self, table: Table, row: StoredRow) -> None:
         self._changes[table.name, dump(key_of(table, row))] = None

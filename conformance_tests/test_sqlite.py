@@ -12,7 +12,7 @@ from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.sqlite import SQLiteBackend
 from auth_adapters.conformance import Harness
 from auth_adapters.conformance.suite import *
-from conformance_tests.threads import sqlite_threads
+from conformance_tests.sqlite_probes import quoted, sqlite_threads
 
 
 class SQLiteHarness(Harness):
@@ -35,13 +35,13 @@ class SQLiteHarness(Harness):
     async def stored(self, database: str, table: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.path(database))) as connection:
             connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {quoted(table)}")]
 
     async def indexes(self, database: str, table: str) -> list[tuple[tuple[str, ...], bool]] | None:
         found = []
         with closing(sqlite3.connect(self.path(database))) as connection:
-            for _, name, unique, origin, _ in connection.execute(f'PRAGMA index_list("{table}")').fetchall():
-                columns = connection.execute(f'PRAGMA index_info("{name}")').fetchall()
+            for _, name, unique, origin, _ in connection.execute(f"PRAGMA index_list({quoted(table)})").fetchall():
+                columns = connection.execute(f"PRAGMA index_info({quoted(name)})").fetchall()
                 if origin != "pk":
                     found.append((tuple(column[2] for column in columns), bool(unique)))
         return found

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from auth_adapters import Adapter, Observer, Schema, connect
 from auth_adapters.conformance import Harness
 from auth_adapters.conformance.suite import *
+from conformance_tests.sqlite_probes import quoted
 
 
 class EngineHarness(Harness):
@@ -43,7 +44,7 @@ class EngineHarness(Harness):
 
     async def stored(self, database: str, table: str) -> list[dict[str, Any]]:
         async with self.engine(database).connect() as connection:
-            rows = await connection.execute(text(f'SELECT * FROM "{table}"'))
+            rows = await connection.execute(text(f"SELECT * FROM {quoted(table)}"))
             return [dict(row) for row in rows.mappings()]
 
     def statements(self, database: str) -> int | None:

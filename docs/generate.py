@@ -306,7 +306,7 @@ def schema_page() -> str:
             (
                 "Frozen data, validated once, when it is built: a wrong schema is a `SchemaError` that names the "
                 "culprit. Names of models and fields are snake_case always; `Naming` alone decides "
-                " how tables and columns are called."
+                "how tables and columns are called."
             ),
             function(Source(core_module), "auth_schema", level=2),
             data_class(Source(composition), "Schema"),

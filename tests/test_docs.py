@@ -135,8 +135,12 @@ def main_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modul
 
 
 def run_as_file(folder: Path, block: Block) -> None:
-    """Write the block to disk; what is called like a test module passes under pytest, warnings being errors."""
-    (folder / block.file).write_text(block.text, encoding="utf-8")
+    """Write the block to disk, behind earlier ones of the same file.
+
+    What is called like a test module passes under pytest, warnings being errors.
+    """
+    with (folder / block.file).open("a", encoding="utf-8") as file:
+        file.write(block.text)
     if not block.file.startswith("test_"):
         return
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]

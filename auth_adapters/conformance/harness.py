@@ -20,8 +20,8 @@ class Harness(ABC):
     """
 
     deviations: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Tests that this adapter is known to fail, each with the reason: `{"TestWhere::test_...": "..."}`, or
-    without the class. They are strict xfails: one that passes after all is a failure."""
+    """Tests that this adapter is known to fail, each with the reason: `{"TestWhere::test_...": "..."}`; the class may be
+    left out, and `*` stands for anything. They are strict xfails: one that passes after all is a failure."""
 
     @abstractmethod
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:

@@ -2,15 +2,21 @@
 
 from auth_adapters.conformance.topics.atomic_verbs import TestConsume, TestIncrement, TestIncrementRefusals
 from auth_adapters.conformance.topics.atomicity import TestAtomicity, TestAtomicityInTransactions
+from auth_adapters.conformance.topics.authjs import TestAuthJs, TestCompositeKeys
+from auth_adapters.conformance.topics.capabilities import TestCapabilities
 from auth_adapters.conformance.topics.constraints import TestNotNull, TestUnique
 from auth_adapters.conformance.topics.create import TestCreate, TestCreateMany, TestTransforms
 from auth_adapters.conformance.topics.delete import TestDelete, TestDeleteMany
+from auth_adapters.conformance.topics.event_loops import TestEventLoops
 from auth_adapters.conformance.topics.find import TestFind, TestObservation
 from auth_adapters.conformance.topics.id_modes import TestIdModes
 from auth_adapters.conformance.topics.ids import TestIds, TestSerialIds
+from auth_adapters.conformance.topics.indexes import TestIndexes
 from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
+from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
 from auth_adapters.conformance.topics.naming import TestNaming, TestReservedWords
+from auth_adapters.conformance.topics.presets import TestBetterAuth, TestPlugins
 from auth_adapters.conformance.topics.purge import TestPurge
 from auth_adapters.conformance.topics.references import TestReferencedDelete, TestReferences
 from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
@@ -27,22 +33,31 @@ from auth_adapters.conformance.topics.where import TestLogic, TestMembership, Te
 __all__ = [
     "TestAtomicity",
     "TestAtomicityInTransactions",
+    "TestAuthJs",
+    "TestBetterAuth",
+    "TestCapabilities",
+    "TestClosing",
+    "TestCompositeKeys",
     "TestConsume",
     "TestCreate",
     "TestCreateMany",
+    "TestCreateTables",
     "TestDelete",
     "TestDeleteMany",
+    "TestEventLoops",
     "TestFailedTransactions",
     "TestFind",
     "TestIdModes",
     "TestIds",
     "TestIncrement",
     "TestIncrementRefusals",
+    "TestIndexes",
     "TestJoinCosts",
     "TestJoinRefusals",
     "TestJoins",
     "TestJson",
     "TestKeyset",
+    "TestLifecycle",
     "TestLogic",
     "TestMembership",
     "TestNaming",
@@ -51,6 +66,7 @@ __all__ = [
     "TestNumbers",
     "TestObservation",
     "TestPaging",
+    "TestPlugins",
     "TestPurge",
     "TestReferencedDelete",
     "TestReferences",

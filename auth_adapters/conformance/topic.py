@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 import pytest
@@ -59,9 +60,11 @@ class Topic:
     def declared_deviation(self, request: pytest.FixtureRequest, harness: Harness) -> None:
         """Turn a declared deviation into a strict xfail."""
         name = getattr(request.node, "originalname", None) or request.node.name
-        for key in (f"{type(self).__name__}::{name}", name):
-            if key in harness.deviations:
-                request.applymarker(pytest.mark.xfail(reason=harness.deviations[key], strict=True))
+        full = f"{type(self).__name__}::{request.node.name}"
+        names = {full, request.node.name, name, f"{type(self).__name__}::{name}"}
+        for pattern, reason in harness.deviations.items():
+            if any(fnmatchcase(one, pattern) for one in names):
+                request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 
     @pytest_asyncio.fixture
     async def connect(self, harness: Harness) -> AsyncIterator[Connect]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from auth_adapters import physical
@@ -75,7 +76,7 @@ def build_metadata(layout: physical.Layout, metadata: MetaData | None = None) ->
 
 def _table(table: physical.Table, layout: physical.Layout, metadata: MetaData) -> Table:
     built = Table(
-        table.name,
+        quoted_name(table.name, quote=True),
         metadata,
         *(_column(column) for column in table.columns.values()),
         PrimaryKeyConstraint(*table.primary_key),
@@ -84,19 +85,19 @@ def _table(table: physical.Table, layout: physical.Layout, metadata: MetaData) -
         sqlite_autoincrement=any(column.generated == "serial" for column in table.columns.values()),
     )
     for index in table.indexes:
-        Index(index.name, *(built.c[name] for name in index.columns), unique=index.unique)
+        Index(quoted_name(index.name, quote=True), *(built.c[name] for name in index.columns), unique=index.unique)
     return built
 
 
 def _foreign_key(key: physical.ForeignKey, schema: str | None) -> ForeignKeyConstraint:
     target = f"{schema}.{key.target}" if schema else key.target
     action = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "NO ACTION"}[key.on_delete]
-    return ForeignKeyConstraint([key.column], [f"{target}.{key.target_column}"], name=key.name, ondelete=action)
+    return ForeignKeyConstraint([key.column], [f"{target}.{key.target_column}"], name=quoted_name(key.name, quote=True), ondelete=action)
 
 
 def _column(column: physical.Column) -> Column[Any]:
     return Column(
-        column.name,
+        quoted_name(column.name, quote=True),
         _type(column),
         nullable=column.nullable,
         server_default=_default(column),

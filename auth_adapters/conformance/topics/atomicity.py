@@ -177,10 +177,9 @@ class TestAtomicity(Race):
         created = [one for one in got[::2] if one[1]]
         assert len(created) - got[1::2].count(True) == await racers[0].count("user")
 
+    @needs("atomic_batches")
     async def test_racing_batches_are_whole_or_absent(self, connect: Connect, width: int) -> None:
         racers = await self.racing(connect, width)
-        if not racers[0].capabilities.atomic_batches:
-            return
         got = await together(
             *(
                 one.create_many("user", [{"email": f"{number}-{part}"} for part in range(3)] + [{"email": "shared"}])
@@ -221,10 +220,9 @@ class TestAtomicity(Race):
         await add(racers[0])
         assert await racers[1].count("counter", {"value": counter["value"] + 1}) == 1
 
+    @needs("atomic_batches")
     async def test_readers_see_whole_batches(self, connect: Connect, width: int) -> None:
         racers = await self.racing(connect, width)
-        if not racers[0].capabilities.atomic_batches:
-            return
         rows = [[{"email": f"{batch}-{part}"} for part in range(7)] for batch in range(10)]
         writes = [racers[batch].create_many("user", rows[batch]) for batch in range(10)]
         got = await together(*writes, *(one.count("user") for one in racers))

@@ -1,0 +1,141 @@
+"""Faults of create, update and delete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from auth_adapters import ALL, BackendAdapter, BackendError, UniqueViolationError
+from auth_adapters.backends.memory import MemoryBackend, MemoryStore
+from auth_adapters.physical import Delete, Insert, Row, Table, Update, Values
+
+__all__ = [
+    "BatchIsNotAtomic",
+    "CountsModified",
+    "DeleteRemovesSeveral",
+    "EmptyWhereMeansAll",
+    "MissRaises",
+    "NoopUpdateIsAMiss",
+    "ReturnsStaleRow",
+    "ReusesSerials",
+    "ShufflesSerials",
+    "SwallowsUnique",
+    "UpdateChangesSeveral",
+    "UpdateForgetsOnUpdate",
+]
+
+
+class SwallowsUnique(MemoryBackend):
+    """A record that collides is reported as stored."""
+
+    async def insert(self, statement: Insert, rows: Sequence[Row]) -> list[Row]:
+        try:
+            return await super().insert(statement, rows)
+        except UniqueViolationError:
+            return [()] * len(rows)
+
+
+class BatchIsNotAtomic(MemoryBackend):
+    """`create_many` stores what comes before the row that fails."""
+
+    async def insert(self, statement: Insert, rows: Sequence[Row]) -> list[Row]:
+        return [made for row in rows for made in await super(BatchIsNotAtomic, self).insert(statement, [row])]
+
+
+class ShufflesSerials(MemoryBackend):
+    """The ids of a batch come back in another order than its rows were given, as from RETURNING without care."""
+
+    async def insert(self, statement: Insert, rows: Sequence[Row]) -> list[Row]:
+        return (await super().insert(statement, rows))[::-1]
+
+
+class RowIds(MemoryStore):
+    """Numbers one more than the largest that is there."""
+
+    def next_serial(self, table: Table) -> int:
+        (column,) = table.primary_key
+        return max((row[column] for row in self.tables.of(table).values()), default=0) + 1
+
+
+class ReusesSerials(MemoryBackend):
+    """The id of a deleted record is given again, as rowids are."""
+
+    make_store = RowIds
+
+
+class UpdateChangesSeveral(MemoryBackend):
+    """`update` changes every record that matches."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        for row in self._matching(statement.table, statement.condition, values)[1:]:
+            self._change(statement, row, self._assigned(statement, values))
+        return await super().update_one(statement, values)
+
+
+class NoopUpdateIsAMiss(MemoryBackend):
+    """An update that changes nothing finds nothing: it goes by the number of changed rows."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        if self._modified(statement, values):
+            return await super().update_one(statement, values)
+        return None
+
+    def _modified(self, statement: Update, values: Values) -> list[dict[str, Any]]:
+        assigned = self._assigned(statement, values)
+        rows = self._matching(statement.table, statement.condition, values)
+        return [row for row in rows if {**row, **assigned} != row]
+
+
+class CountsModified(NoopUpdateIsAMiss):
+    """`update_many` counts the records that it changed, not those that matched."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        return await MemoryBackend.update_one(self, statement, values)
+
+    async def update_many(self, statement: Update, values: Values) -> int:
+        modified = len(self._modified(statement, values))
+        await super().update_many(statement, values)
+        return modified
+
+
+class ReturnsStaleRow(MemoryBackend):
+    """`update` returns the record as it was."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        before = self._matching(statement.table, statement.condition, values, at_most=1)
+        await super().update_one(statement, values)
+        return tuple(before[0][column] for column in statement.returning) if before else None
+
+
+class UpdateForgetsOnUpdate(MemoryBackend):
+    """`updated_at` stays as it was."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        kept = tuple(pair for pair in statement.assignments if pair[0] != "updated_at")
+        return await super().update_one(replace(statement, assignments=kept), values)
+
+
+class DeleteRemovesSeveral(MemoryBackend):
+    """`delete` removes every record that matches."""
+
+    async def delete(self, statement: Delete, values: Values) -> int:
+        return await super().delete(replace(statement, limit=None), values)
+
+
+class MissRaises(MemoryBackend):
+    """Deleting what is not there is an error."""
+
+    async def delete(self, statement: Delete, values: Values) -> int:
+        removed = await super().delete(statement, values)
+        if not removed:
+            raise BackendError("no record was found to delete")
+        return removed
+
+
+class EmptyWhereMeansAll(BackendAdapter):
+    """An empty `where` reaches the whole table."""
+
+    async def update_many(self, model: Any, where: Any, changes: Mapping[str, Any]) -> int:
+        return await super().update_many(model, where or ALL, changes)
+
+    async def delete_many(self, model: Any, where: Any) -> int:
+        return await super().delete_many(model, where or ALL)

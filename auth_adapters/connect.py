@@ -72,7 +72,7 @@ def _from_environment() -> str:
             return url
     if DEFAULT_URL not in said_aloud:
         said_aloud.add(DEFAULT_URL)
-        logger.warning("no database was named and %s is not set: using SQLite in ./auth.db", " nor ".join(ENVIRONMENT))
+        logger.warning("no database was named, and neither %s nor %s is set: using SQLite in ./auth.db", *ENVIRONMENT)
     return DEFAULT_URL
 
 
@@ -82,7 +82,7 @@ def _from_text(text: str, options: Mapping[str, Any]) -> Backend:
     scheme, separator, rest = text.partition(":")
     scheme = scheme.lower()
     if separator and scheme in SQLITE_SCHEMES:
-        return _sqlite_url(rest, options)
+        return _sqlite_url(rest, options, slashes="//" if scheme == "file" else "///")
     if separator and scheme == "memory":
         if rest.strip("/"):
             raise ConfigurationError("the memory backend takes no path: memory://")
@@ -97,13 +97,14 @@ def _from_text(text: str, options: Mapping[str, Any]) -> Backend:
     raise ConfigurationError(f"this is neither a URL nor a path to a database file; give {ACCEPTED}")
 
 
-def _sqlite_url(rest: str, options: Mapping[str, Any]) -> Backend:
+def _sqlite_url(rest: str, options: Mapping[str, Any], *, slashes: str) -> Backend:
+    """`slashes` stand before the path: file:///absolute.db, but sqlite:///relative.db."""
     path, _, query = rest.partition("?")
     if path.startswith("//"):
         host = urlsplit("sqlite:" + path).netloc
         if host:
             raise ConfigurationError("a SQLite URL has no host: sqlite:///relative.db or sqlite:////absolute.db")
-        path = path[2:].removeprefix("/") or ":memory:"
+        path = path[len(slashes) :] or ":memory:"
     found: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True))
     if found.pop("mode", None) == "memory":
         path = ":memory:"

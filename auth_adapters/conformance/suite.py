@@ -3,6 +3,8 @@
 from auth_adapters.conformance.topics.atomic_verbs import TestConsume, TestIncrement, TestIncrementRefusals
 from auth_adapters.conformance.topics.atomicity import TestAtomicity, TestAtomicityInTransactions
 from auth_adapters.conformance.topics.authjs import TestAuthJs, TestCompositeKeys
+from auth_adapters.conformance.topics.bad_input import TestBadValues, TestBadWhere
+from auth_adapters.conformance.topics.bad_names import TestBadNames, TestInjection
 from auth_adapters.conformance.topics.capabilities import TestCapabilities
 from auth_adapters.conformance.topics.constraints import TestNotNull, TestUnique
 from auth_adapters.conformance.topics.create import TestCreate, TestCreateMany, TestTransforms
@@ -21,6 +23,7 @@ from auth_adapters.conformance.topics.purge import TestPurge
 from auth_adapters.conformance.topics.references import TestReferencedDelete, TestReferences
 from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
 from auth_adapters.conformance.topics.savepoints import TestSavepoints, TestTransactionMisuse
+from auth_adapters.conformance.topics.secrecy import TestSecrecy
 from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
 from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.times import TestTimes
@@ -34,6 +37,9 @@ __all__ = [
     "TestAtomicity",
     "TestAtomicityInTransactions",
     "TestAuthJs",
+    "TestBadNames",
+    "TestBadValues",
+    "TestBadWhere",
     "TestBetterAuth",
     "TestCapabilities",
     "TestClosing",
@@ -52,6 +58,7 @@ __all__ = [
     "TestIncrement",
     "TestIncrementRefusals",
     "TestIndexes",
+    "TestInjection",
     "TestJoinCosts",
     "TestJoinRefusals",
     "TestJoins",
@@ -73,6 +80,7 @@ __all__ = [
     "TestReservedWords",
     "TestRunTransaction",
     "TestSavepoints",
+    "TestSecrecy",
     "TestSerialIds",
     "TestSorting",
     "TestText",

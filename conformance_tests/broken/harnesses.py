@@ -63,12 +63,12 @@ class BrokenSQLite(SQLiteHarness):
 
 def in_memory(backend: type[MemoryBackend], *topics: str) -> Fault:
     """A fault of the in-memory backend."""
-    return Fault(backend.__name__, lambda folder: BrokenMemory(backend), topics)
+    return Fault(backend.__name__, lambda _: BrokenMemory(backend), topics)
 
 
 def in_adapter(adapter: type[BackendAdapter], *topics: str, over: type[MemoryBackend] = MemoryBackend) -> Fault:
     """A fault of the adapter over a sound backend."""
-    return Fault(adapter.__name__, lambda folder: BrokenMemory(over, adapter), topics)
+    return Fault(adapter.__name__, lambda _: BrokenMemory(over, adapter), topics)
 
 
 def in_sqlite(backend: type[SQLiteBackend], *topics: str) -> Fault:

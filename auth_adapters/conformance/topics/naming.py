@@ -44,7 +44,8 @@ WORDS = [
     "user", "order", "group", "key", "select", "from", "where", "table", "index", "primary", "unique", "references",
     "constraint", "default", "check", "values", "limit", "offset", "join", "left", "right", "using", "desc", "asc",
     "all", "and", "or", "not", "null", "true", "false", "case", "when", "end", "column", "collate", "returning",
-    "transaction", "commit", "rowid", "oid", "current_user", "timestamp", "date", "interval", "rank", "rows", "usage", "condition",
+    "transaction", "commit", "rowid", "oid", "current_user", "timestamp", "date", "interval", "rank", "rows",
+    "usage", "condition",
 ]  # fmt: skip
 """Words that a database has a meaning of its own for."""
 

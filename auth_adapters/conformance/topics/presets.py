@@ -140,7 +140,7 @@ async def one_of_each(adapter: Adapter) -> dict[str, dict[str, Any]]:
             parents = {name: one.references.model for name, one in needed.items() if one.references}
             if not set(parents.values()) <= set(made):
                 continue
-            data = {name: FILLERS.get(one.type, f"{model}-{name}") for name, one in needed.items() if not one.references}
+            data = {name: FILLERS.get(one.type, f"{model}-{name}") for name, one in needed.items()}
             data |= {name: made[parent]["id"] for name, parent in parents.items()}
             made[model] = await adapter.create(model, data)
             del waiting[model]

@@ -1,0 +1,169 @@
+"""Names that are not in the schema, and text that would be a piece of a statement."""
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import pytest
+
+from auth_adapters.conformance.harness import Harness
+from auth_adapters.conformance.topic import Connect, Topic, make_session, make_user
+from auth_adapters.conformance.topics.bad_input import untouched
+from auth_adapters.errors import AuthAdapterError, InvalidQueryError, SchemaError
+from auth_adapters.protocols import Adapter
+from auth_adapters.query import ALL, Join, ModelRef, field
+
+__all__ = ["TestBadNames", "TestInjection"]
+
+INJECTIONS = (
+    "'; DROP TABLE user; --", '"; DROP TABLE "user"; --', "' OR '1'='1", "' OR 1=1 --", "1; DELETE FROM user",
+    "') OR (1=1", "\\'; DROP TABLE user; --", "` OR `1`=`1", "admin'--", "'/*", "*/ OR 1=1", "%' OR name LIKE '%",
+    "{$ne: null}", '{"$gt": ""}', "'; return true; var a='", "$where", "${7*7}", "{{7*7}}", "%(name)s", "%s %d", "?", ":name", "$1",
+    "@a", "\\", "\\\\", "\\'", "0x27", "CHAR(39)", "name; --", "a\nb; DROP TABLE user", "\x1a", "''", '""', "``", "[]", "NULL",
+)  # fmt: skip
+
+
+@pytest.mark.asyncio
+class TestBadNames(Topic):
+    """Names that the schema does not have, and lists that are none."""
+
+    @pytest.mark.parametrize(
+        "model", ["users", "User", "", "user;", "user u", None, 5, ["user"], b"user", {}, ModelRef("x")], ids=repr
+    )
+    async def test_an_unknown_model_is_refused_by_every_verb(self, adapter: Adapter, model: Any) -> None:
+        calls: list[Awaitable[Any]] = [
+            adapter.create(model, {}),
+            adapter.create_many(model, []),
+            adapter.find_one(model, {"id": "1"}),
+            adapter.find_many(model),
+            adapter.count(model),
+            adapter.update(model, {"id": "1"}, {"name": "x"}),
+            adapter.update_many(model, ALL, {"name": "x"}),
+            adapter.delete(model, {"id": "1"}),
+            adapter.delete_many(model, ALL),
+            adapter.consume_one(model, {"id": "1"}),
+            adapter.increment_one(model, {"id": "1"}, {"n": 1}),
+            adapter.upsert(model, {}, on=["id"]),
+        ]
+        for call in calls:
+            with pytest.raises(SchemaError):
+                await call
+        with pytest.raises(SchemaError):
+            async for _ in adapter.iterate(model):
+                pass
+
+    @pytest.mark.parametrize(
+        "name",
+        ["nickname", "Email", "", "email ", "email--", "user.email", "emailVerified", "rowid", "_id", "$where", 1, None],
+    )
+    async def test_an_unknown_field_is_refused_wherever_it_is_named(
+        self, harness: Harness, connect: Connect, name: Any
+    ) -> None:
+        async with untouched(harness, connect) as adapter:
+            email = {"email": "new@example.com"}
+            calls: list[Awaitable[Any]] = [
+                adapter.create("user", {**email, name: "x"}),
+                adapter.create("user", email, select=["email", name]),
+                adapter.find_one("user", {name: "x"}),
+                adapter.find_many("user", {"email": "x", name: None}),
+                adapter.find_many("user", select=[name]),
+                adapter.find_one("user", {"name": "Ada"}, join={"s": Join(model="session", select=[name])}),
+                adapter.find_many("user", join={"s": Join(model="session", where={name: "x"})}),
+                adapter.update("user", {"name": "Ada"}, {name: "x"}),
+                adapter.update_many("user", ALL, {"image": "x", name: "x"}),
+                adapter.delete("user", {name: "x"}),
+                adapter.consume_one("user", {name: "x"}),
+                adapter.increment_one("user", {"name": "Ada"}, {name: 1}),
+                adapter.upsert("user", {**email, name: "x"}, on=["email"]),
+                adapter.upsert("user", email, on=["email"], changes={name: "x"}),
+            ]
+            for call in calls:
+                with pytest.raises(SchemaError):
+                    await call
+
+    async def test_a_list_of_names_is_a_list_of_names(self, harness: Harness, connect: Connect) -> None:
+        async with untouched(harness, connect) as adapter:
+            wrong: Any
+            for wrong in ("email", 5, [["email"]], [{"name": "email"}], [None]):
+                for call in (
+                    adapter.find_many("user", select=wrong),
+                    adapter.find_many("user", sort=wrong),
+                    adapter.find_many("user", join=wrong),
+                    adapter.find_many("user", join={"s": Join(model="session", select=wrong)}),
+                    adapter.find_many("user", join={"s": Join(model="session", sort=wrong)}),
+                    adapter.upsert("user", {"email": "a@example.com"}, on=wrong),
+                    first(adapter.iterate("user", select=wrong)),
+                    first(adapter.iterate("user", sort=wrong)),
+                ):
+                    with pytest.raises((InvalidQueryError, SchemaError)):
+                        await call
+
+    async def test_on_names_a_declared_unique_key(self, harness: Harness, connect: Connect) -> None:
+        async with untouched(harness, connect) as adapter:
+            for on in ([], ["name"], ["email", "name"], ["id"], ["nickname"], ["email; --"]):
+                with pytest.raises(InvalidQueryError):
+                    await adapter.upsert("user", {"email": "ada@example.com", "name": "x"}, on=on)
+
+
+async def first(records: AsyncIterator[Any]) -> Any:
+    """The first of some records."""
+    async for record in records:
+        return record
+    return None
+
+
+@pytest.mark.asyncio
+class TestInjection(Topic):
+    """Text that would be a piece of a statement, if statements were made of text."""
+
+    async def test_as_a_value_it_is_a_value(self, adapter: Adapter) -> None:
+        for number, text in enumerate(INJECTIONS):
+            user = await make_user(adapter, f"{number}@example.com", name=text)
+            assert user["name"] == text
+            assert await adapter.find_many("user", {"name": text}) == [user]
+            assert await adapter.find_many("user", field("name").in_([text, "x"])) == [user]
+            updated = await adapter.update("user", {"name": text}, {"image": text})
+            assert updated is not None
+            assert updated["image"] == text
+        assert await adapter.count("user") == len(INJECTIONS)
+        for text in INJECTIONS:
+            assert await adapter.delete_many("user", {"name": text}) == 1
+        assert await adapter.count("user") == 0
+
+    async def test_as_a_unique_value_it_is_a_value(self, adapter: Adapter) -> None:
+        for text in INJECTIONS:
+            _, created = await adapter.upsert("user", {"email": text}, on=["email"])
+            again, created_again = await adapter.upsert("user", {"email": text, "name": text}, on=["email"])
+            assert (created, created_again, again["email"], again["name"]) == (True, False, text, text)
+        for text in INJECTIONS:
+            consumed = await adapter.consume_one("user", {"email": text})
+            assert consumed is not None
+        assert await adapter.count("user") == 0
+
+    async def test_as_a_name_it_is_refused(self, harness: Harness, connect: Connect) -> None:
+        async with untouched(harness, connect) as adapter:
+            for text in INJECTIONS:
+                for call in (
+                    adapter.find_many(text),
+                    adapter.find_many("user", {text: "x"}),
+                    adapter.find_many("user", field(text).eq("x")),
+                    adapter.find_many("user", field(text).eq(None)),
+                    adapter.find_many("user", select=[text]),
+                    adapter.find_many("user", sort=[text]),
+                    adapter.find_many("user", sort=[f"-{text}"]),
+                    adapter.find_many("user", sort=[f"email {text}"]),
+                    adapter.find_many("user", join=[text]),
+                    adapter.find_many("user", join={"s": Join(model="session", on=text)}),
+                    adapter.update("user", {"name": "Ada"}, {text: "x"}),
+                    adapter.upsert("user", {"email": "x"}, on=[text]),
+                ):
+                    with pytest.raises(AuthAdapterError):
+                        await call
+
+    async def test_as_the_key_of_a_join_it_is_only_a_key(self, adapter: Adapter) -> None:
+        user = await make_user(adapter)
+        session = await make_session(adapter, user)
+        for text in INJECTIONS:
+            found = await adapter.find_one("session", {"token": "token"}, join={text: Join(model="user")})
+            assert found == {**session, text: user}
+            found = await adapter.find_one("user", {"id": user["id"]}, join={text: Join(model="session")})
+            assert found == {**user, text: [session]}

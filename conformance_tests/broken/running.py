@@ -1,0 +1,83 @@
+"""Runs topics of the suite against harnesses, in a process of its own, and reads its report."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree as ET  # noqa: S405  (the report is our own)
+
+__all__ = ["Outcome", "Run", "binding", "start"]
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass
+class Outcome:
+    """What became of one topic: tests that passed, that failed (with the reason), and that broke outside of the test."""
+
+    passed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def binding(topics: Collection[str], module: str, harness: str) -> str:
+    """A test module that runs `topics`; `harness` is an expression over `tmp_path`, `module` where it comes from."""
+    return "\n".join(
+        (
+            "import pytest",
+            f"from auth_adapters.conformance.suite import {', '.join(topics)}",
+            f"from {module} import *",
+            "",
+            "@pytest.fixture",
+            "def harness(tmp_path):",
+            f"    return {harness}",
+            "",
+        )
+    )
+
+
+@dataclass
+class Run:
+    """A pytest process over some bindings."""
+
+    process: subprocess.Popen[str]
+    report: Path
+
+    def outcomes(self, timeout: float) -> dict[tuple[str, str], Outcome]:
+        """What became of every topic, by binding and topic; waits for the end."""
+        output, _ = self.process.communicate(timeout=timeout)
+        if not self.report.exists():
+            raise RuntimeError(f"pytest wrote no report:\n{output}")
+        found: dict[tuple[str, str], Outcome] = {}
+        for case in ET.parse(self.report).getroot().iter("testcase"):  # noqa: S314
+            module, _, topic = case.get("classname", "").rpartition(".")
+            outcome = found.setdefault((module.removeprefix("test_"), topic), Outcome())
+            name = case.get("name", "")
+            failure, error = case.find("failure"), case.find("error")
+            if failure is not None:
+                outcome.failed[name] = failure.get("message", "")
+            elif error is not None:
+                outcome.broken[name] = error.get("message", "")
+            elif case.find("skipped") is None:
+                outcome.passed.append(name)
+        return found
+
+
+def start(folder: Path, bindings: Mapping[str, str], *options: str) -> Run:
+    """Begin to run the bindings, each a module named after its key."""
+    folder.mkdir(parents=True)
+    for name, text in bindings.items():
+        (folder / f"test_{name}.py").write_text(text)
+    report = folder / "report.xml"
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--rootdir={folder}", f"--junit-xml={report}"]
+    process = subprocess.Popen(
+        [*command, "-p", "no:cacheprovider", f"--basetemp={folder / 'temporary'}", *options, str(folder)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Run(process, report)

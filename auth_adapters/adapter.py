@@ -40,6 +40,7 @@ class BackendAdapter(Verbs):
         super().__init__(planner, backend, observe)
         self._backend = backend
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._owners: dict[asyncio.Task[Any] | None, TransactionAdapter] = {}
 
     def __repr__(self) -> str:
@@ -56,23 +57,32 @@ class BackendAdapter(Verbs):
         return self._backend
 
     async def open(self) -> None:
-        if self._loop is not None:
-            self._check_open()
-            return
-        await self._backend.open(self._planner.codec.layout)
-        try:
-            self._check_schema(self._backend.capabilities)
-        except BaseException:
-            await self._backend.close()
-            raise
-        self._loop = asyncio.get_running_loop()
+        async with self._door():
+            if self._loop is not None:
+                self._check_open()
+                return
+            await self._backend.open(self._planner.codec.layout)
+            try:
+                self._check_schema(self._backend.capabilities)
+            except BaseException:
+                await uninterrupted(self._backend.close())
+                raise
+            self._loop = asyncio.get_running_loop()
 
     async def close(self) -> None:
-        if self._loop is None:
-            return
         self._check_owner()
-        self._loop = None
-        await uninterrupted(self._backend.close())
+        async with self._door():
+            if self._loop is None:
+                return
+            self._loop = None
+            await uninterrupted(self._backend.close())
+
+    def _door(self) -> asyncio.Lock:
+        """Held while opening and closing. A lock serves one event loop."""
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = (loop, asyncio.Lock())
+        return self._lock[1]
 
     async def __aenter__(self) -> Self:
         await self.open()

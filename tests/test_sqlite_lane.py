@@ -1,0 +1,222 @@
+"""One connection's thread, and who may write: batches, turns, cancellation, locks of other processes."""
+
+import asyncio
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth_adapters import USER, BackendAdapter, InvalidValueError, TransientError, connect, field
+from auth_adapters.backends.sqlite import SQLiteBackend
+from auth_adapters.backends.sqlite.lane import Gate, Lane
+from auth_adapters.schema import Extension, Field, Model, auth_schema
+
+pytestmark = pytest.mark.asyncio
+
+
+async def opened(path: Path) -> Lane:
+    """A lane on a file."""
+    lane = Lane(str(path), timeout=1, setup=())
+    await lane.open()
+    return lane
+
+
+async def test_jobs_run_in_the_order_they_came(tmp_path: Path) -> None:
+    lane = await opened(tmp_path / "x.db")
+    ran: list[int] = []
+    await asyncio.gather(*(lane.run(lambda _, number=number: ran.append(number)) for number in range(300)))
+    await lane.close()
+    assert ran == list(range(300))
+
+
+async def test_each_caller_gets_its_own_answer_or_error(tmp_path: Path) -> None:
+    lane = await opened(tmp_path / "x.db")
+
+    def job(number: int) -> Any:
+        def run(connection: sqlite3.Connection) -> int:
+            if number % 7 == 0:
+                raise ValueError(number)
+            return int(connection.execute("SELECT ?", (number,)).fetchone()[0])
+
+        return run
+
+    answers = await asyncio.gather(*(lane.run(job(number)) for number in range(200)), return_exceptions=True)
+    await lane.close()
+    for number, answer in enumerate(answers):
+        assert answer.args == (number,) if isinstance(answer, ValueError) else answer == number
+    assert sum(isinstance(answer, ValueError) for answer in answers) == 29
+
+
+async def test_waiting_jobs_share_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = await opened(tmp_path / "x.db")
+    trips = 0
+    trip = lane._trip
+
+    async def counted(batch: Any) -> None:
+        nonlocal trips
+        trips += 1
+        await trip(batch)
+
+    monkeypatch.setattr(lane, "_trip", counted)
+    await asyncio.gather(*(lane.run(lambda connection: connection.execute("SELECT 1").fetchall()) for _ in range(64)))
+    await lane.close()
+    assert trips == 2
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_cancelled_callers_disturb_nobody(tmp_path: Path, seed: int) -> None:
+    lane = await opened(tmp_path / "x.db")
+    chance = random.Random(seed)
+    tasks = []
+    for number in range(100):
+        tasks.append(asyncio.create_task(lane.run(lambda _, number=number: number)))
+        if chance.random() < 0.3:
+            await asyncio.sleep(0)
+        if chance.random() < 0.3:
+            chance.choice(tasks).cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    for number, answer in enumerate(answers):
+        assert answer == number or isinstance(answer, asyncio.CancelledError)
+    assert await lane.run(lambda _: "still there") == "still there"
+    await lane.close()
+
+
+async def test_a_gate_lets_one_transaction_in_at_a_time_in_order() -> None:
+    gate, inside, order = Gate(5), 0, []
+
+    async def enter(number: int, *, alone: bool) -> None:
+        nonlocal inside
+        await gate.enter(alone=alone)
+        order.append(number)
+        if alone:
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0.001)
+            inside -= 1
+            gate.leave()
+
+    await asyncio.gather(*(enter(number, alone=number % 3 == 0) for number in range(60)))
+    assert order == list(range(60))
+
+
+async def test_a_gate_gives_up_after_its_timeout() -> None:
+    gate = Gate(0.05)
+    await gate.enter(alone=True)
+    with pytest.raises(TransientError):
+        await gate.enter(alone=False)
+    gate.leave()
+    await gate.enter(alone=True)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_cancelled_waiters_do_not_keep_the_gate(seed: int) -> None:
+    gate, chance = Gate(5), random.Random(seed)
+
+    async def turn(*, alone: bool) -> None:
+        await gate.enter(alone=alone)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            if alone:
+                gate.leave()
+
+    tasks = [asyncio.create_task(turn(alone=chance.random() < 0.5)) for _ in range(50)]
+    while not all(task.done() for task in tasks):
+        if chance.random() < 0.5:
+            chance.choice(tasks).cancel()
+        await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await gate.enter(alone=True)
+
+
+async def test_a_lock_of_another_process_is_a_transient_error(tmp_path: Path) -> None:
+    path = tmp_path / "auth.db"
+    async with connect(path, busy_timeout=0.1) as db:
+        await db.create_tables()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(TransientError):
+                await db.create(USER, {"email": "a"})
+            with pytest.raises(TransientError):
+                async with db.transaction():
+                    pass
+            assert await db.count(USER) == 0
+            other.rollback()
+        await db.create(USER, {"email": "a"})
+        assert await db.count(USER) == 1
+
+
+async def test_two_processes_worth_of_adapters_share_a_file(tmp_path: Path) -> None:
+    async with connect(tmp_path / "x.db") as one, connect(tmp_path / "x.db") as two:
+        await one.create_tables()
+        await asyncio.gather(*([one, two][number % 2].create(USER, {"email": str(number)}) for number in range(40)))
+        assert await one.count(USER) == await two.count(USER) == 40
+
+
+@pytest.mark.parametrize("waits", range(6))
+async def test_a_transaction_cancelled_anywhere_frees_the_writer(tmp_path: Path, waits: int) -> None:
+    async with connect(tmp_path / "x.db", busy_timeout=1) as db:
+        await db.create_tables()
+
+        async def work() -> None:
+            async with db.transaction() as tx:
+                await tx.create(USER, {"email": "a"})
+                await tx.create(USER, {"email": "b"})
+
+        task = asyncio.create_task(work())
+        for _ in range(waits * 2):
+            await asyncio.sleep(0.0002)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await db.count(USER) in (0, 2)
+        await db.create(USER, {"email": "c"})
+
+
+async def test_a_file_is_in_wal_mode_with_foreign_keys_and_full_synchronous(tmp_path: Path) -> None:
+    backend = SQLiteBackend(str(tmp_path / "x.db"))
+    async with BackendAdapter(backend):
+        asked = ("journal_mode", "foreign_keys", "synchronous")
+        found = [
+            await backend._writer.run(lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in asked
+        ]
+        assert found == ["wal", 1, 2]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            await backend._reader.run(lambda connection: connection.execute("CREATE TABLE t (x)"))
+
+
+async def test_a_transaction_the_database_has_undone_is_not_committed(tmp_path: Path) -> None:
+    backend = SQLiteBackend(str(tmp_path / "x.db"))
+    async with BackendAdapter(backend) as db:
+        await db.create_tables()
+        with pytest.raises(TransientError, match="undone"):
+            async with db.transaction() as tx:
+                await tx.create(USER, {"email": "a"})
+                await backend._writer.run(lambda connection: connection.execute("ROLLBACK"))
+        assert await db.count(USER) == 0
+        await db.create(USER, {"email": "b"})
+
+
+async def test_floats_in_a_list_match_to_the_last_bit(tmp_path: Path) -> None:
+    schema = auth_schema(Extension(models={"reading": Model(fields={"value": Field("float")})}))
+    chance = random.Random(7)
+    values = [chance.uniform(-1, 1) * 10.0 ** chance.randint(-300, 300) for _ in range(2_000)]
+    values += [5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 0.1, 1 / 3, 123456789.123456789]
+    async with connect(tmp_path / "x.db", schema=schema) as db:
+        await db.create_tables()
+        await db.create_many("reading", [{"value": value} for value in values])
+        assert await db.count("reading", field("value").in_(values)) == len(values)
+        assert await db.count("reading", field("value").not_in(values)) == 0
+
+
+async def test_an_overflow_outside_a_transaction_changes_nothing(tmp_path: Path) -> None:
+    schema = auth_schema(Extension(models={"counter": Model(fields={"value": Field("integer")})}))
+    async with connect(tmp_path / "x.db", schema=schema) as db:
+        await db.create_tables()
+        row = await db.create("counter", {"value": 2**63 - 1})
+        with pytest.raises(InvalidValueError):
+            await db.increment_one("counter", {"id": row["id"]}, {"value": 1})
+        assert await db.find_one("counter", {"id": row["id"]}) == row

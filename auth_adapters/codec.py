@@ -127,9 +127,10 @@ class ModelCodec:
         """The fields asked for, all without `select`. Raises `InvalidQueryError` or `UnknownFieldError`."""
         if select is None:
             return tuple(self.fields.values())
-        if isinstance(select, str):
-            raise InvalidQueryError("select takes a list of fields, not one string")
-        return tuple(self.field(name) for name in dict.fromkeys(select))
+        if isinstance(select, str) or not isinstance(select, Collection):
+            raise InvalidQueryError(f"select takes a list of fields, not one {type(select).__name__}")
+        names = dict.fromkeys([self.field(name).name for name in select])
+        return tuple([self.fields[name] for name in names])
 
     def insert_columns(self, *, with_id: bool) -> tuple[str, ...]:
         """The columns of a row as `encode_new` orders it."""

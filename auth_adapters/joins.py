@@ -93,13 +93,19 @@ def read_joins(join: Collection[str] | Mapping[str, Join]) -> tuple[JoinAsked, .
     """Take a `join` apart. Raises `InvalidQueryError` for anything but names or a mapping to `Join`."""
     if not join:
         return ()
-    if isinstance(join, str):
-        raise InvalidQueryError("join takes a list of models or a mapping, not one string")
+    if isinstance(join, str) or not isinstance(join, Collection):
+        raise InvalidQueryError(f"join takes a list of models or a mapping, not one {type(join).__name__}")
     named = join.items() if isinstance(join, Mapping) else [(name, Join(model=name)) for name in join]
     asked = []
     for name, one in named:
         if not isinstance(one, Join) or not isinstance(name, str):
             raise InvalidQueryError("a join is the name of a model, or a key with Join(model=...)")
+        if not isinstance(one.model, str) or not isinstance(one.on, str | None):
+            raise InvalidQueryError(f"join {name!r}: model and on are names")
+        for fields in (one.select or (), one.sort):
+            listed = isinstance(fields, Collection) and not isinstance(fields, str)
+            if not listed or not all(isinstance(entry, str) for entry in fields):
+                raise InvalidQueryError(f"join {name!r}: select and sort take lists of fields")
         check_page(one.limit, 0)
         asked.append(JoinAsked(name, one, read_where(one.where)))
     return tuple(asked)

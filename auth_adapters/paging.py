@@ -26,8 +26,8 @@ def read_sort(codec: ModelCodec, sort: Sequence[str], *, tie_break: bool = True)
 
     "-created_at" descends. Raises `InvalidQueryError` for what cannot be sorted by.
     """
-    if isinstance(sort, str):
-        raise InvalidQueryError('sort takes a list of fields, such as ["-created_at"], not one string')
+    if isinstance(sort, str) or not isinstance(sort, Sequence):
+        raise InvalidQueryError(f'sort takes a list of fields, such as ["-created_at"], not one {type(sort).__name__}')
     sorting: dict[str, bool] = {}
     for entry in sort:
         if not isinstance(entry, str):

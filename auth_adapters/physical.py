@@ -100,6 +100,11 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...]
 
     @property
+    def whole_name(self) -> str:
+        """The name among the tables of all database schemas."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    @property
     def unique_keys(self) -> tuple[tuple[str, ...], ...]:
         """The primary key, then every unique index."""
         return (self.primary_key, *(index.columns for index in self.indexes if index.unique))

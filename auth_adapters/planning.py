@@ -356,8 +356,8 @@ def _deltas(codec: ModelCodec, increment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_key(codec: ModelCodec, data: Mapping[str, Any], on: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(on, str):
-        raise InvalidQueryError(f'on takes a list of fields, such as ["{on}"]')
+    if isinstance(on, str) or not isinstance(on, Collection) or not all(isinstance(name, str) for name in on):
+        raise InvalidQueryError(f"on takes a list of fields of {codec.name}")
     codec.check_names(data)
     wanted = set(on)
     keys = [key for key in codec.model.unique_keys if set(key) == wanted]

@@ -7,6 +7,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias
 
@@ -294,6 +295,6 @@ class Join:
     model: str
     on: str | None = None
     select: Collection[str] | None = None
-    where: Where | None = None
+    where: Where | None = dataclass_field(default=None, repr=False)
     sort: Sequence[str] = ()
     limit: int | None = None

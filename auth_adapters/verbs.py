@@ -9,7 +9,7 @@ from auth_adapters.codec import utc_moment
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.joins import follow
 from auth_adapters.observation import Observation, Observer, rows_of
-from auth_adapters.paging import check_batch
+from auth_adapters.paging import check_batch, read_sort
 from auth_adapters.physical import Row, Select
 from auth_adapters.planning import Asked, Planner
 from auth_adapters.protocols import Executor
@@ -152,7 +152,7 @@ class Verbs:
         check_batch(batch)
         codec = self._planner.codec.model(model)
         asked_for = None if select is None else {one.name for one in codec.selected(select)}
-        keys = dict.fromkeys([*(entry.removeprefix("-") for entry in sort), *codec.model.primary_key])
+        keys = [name for name, _ in read_sort(codec, sort)]
         fetched = None if asked_for is None else [*asked_for, *(key for key in keys if key not in asked_for)]
         dropped = [] if asked_for is None else [key for key in keys if key not in asked_for]
         after = None

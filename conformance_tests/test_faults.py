@@ -13,6 +13,7 @@ Outcomes: TypeAlias = dict[tuple[str, str], Outcome]
 TIMEOUT = 300.0
 """Seconds after which a run counts as one that hangs."""
 
+FAULTS_MODULE = "conformance_tests.broken.faults"
 HARNESSES = "conformance_tests.broken.harnesses"
 CONTROLS = {"memory": "BrokenMemory()", "sqlite": "BrokenSQLite(tmp_path)"}
 
@@ -29,8 +30,7 @@ def topics_of(database: str) -> list[str]:
 def bindings(names: Iterable[str]) -> dict[str, str]:
     """One module for each fault."""
     return {
-        name: binding(FAULTS[name].topics, "conformance_tests.broken.faults", f"FAULTS[{name!r}].harness(tmp_path)")
-        for name in names
+        name: binding(FAULTS[name].topics, [FAULTS_MODULE], f"FAULTS[{name!r}].harness(tmp_path)") for name in names
     }
 
 
@@ -40,7 +40,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     folder = tmp_path_factory.mktemp("faults")
     runs = []
     for database, harness in CONTROLS.items():
-        control = {f"{database}_unbroken": binding(topics_of(database), HARNESSES, harness)}
+        control = {f"{database}_unbroken": binding(topics_of(database), [HARNESSES], harness)}
         broken = bindings(name for name, fault in FAULTS.items() if fault.database == database)
         runs.append(start(folder / database, {**control, **broken}))
     return {key: outcome for run in runs for key, outcome in run.outcomes(TIMEOUT).items()}
@@ -49,7 +49,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
 @pytest.mark.parametrize(("name", "topic"), [(name, topic) for name in FAULTS for topic in FAULTS[name].topics])
 def test_the_suite_notices(outcomes: Outcomes, name: str, topic: str) -> None:
     outcome = outcomes[name, topic]
-    assert outcome.failed, f"no test of {topic} fails: {FAULTS[name].__doc__}"
+    assert outcome.failed, f"no test of {topic} fails: {FAULTS[name].says}"
     crashed = {test: reason for test, reason in outcome.failed.items() if reason.startswith(BUGS_OF_THE_FAULT)}
     assert outcome.failed.keys() > crashed.keys(), f"this backend does not run at all: {crashed}"
 

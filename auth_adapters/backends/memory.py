@@ -14,6 +14,7 @@ from auth_adapters.cascades import Find, Key, key_of, plan_delete, run_sync
 from auth_adapters.errors import TableMissingError, TransientError
 from auth_adapters.matching import chosen, matcher
 from auth_adapters.physical import (
+    AllOf,
     Condition,
     Count,
     Delete,
@@ -23,6 +24,7 @@ from auth_adapters.physical import (
     Row,
     Select,
     Table,
+    Test,
     Update,
     Upsert,
     Values,
@@ -54,14 +56,14 @@ class Tables:
 
     def create(self, table: Table) -> None:
         """Make room for a table that is absent."""
-        self.rows.setdefault(table.name, {})
+        self.rows.setdefault(table.whole_name, {})
         for key in table.unique_keys:
-            self.taken.setdefault((table.name, key), {})
+            self.taken.setdefault((table.whole_name, key), {})
 
     def of(self, table: Table) -> dict[Key, Stored]:
         """The rows of a table."""
         try:
-            return self.rows[table.name]
+            return self.rows[table.whole_name]
         except KeyError:
             raise TableMissingError(
                 f"the table of {table.model!r} is not there; await adapter.create_tables()"
@@ -84,17 +86,17 @@ class Tables:
             check_required(table, row)
             for columns in table.unique_keys:
                 values = tuple(row[column] for column in columns)
-                holder = self.taken[table.name, columns].get(values)
+                holder = self.taken[table.whole_name, columns].get(values)
                 if None not in values and holder is not None and (before is None or holder != key):
                     raise unique_violation(table, columns)
         self._place(table, key, row)
         self.undo.append((table, key, before))
 
     def _place(self, table: Table, key: Key, row: Stored | None) -> None:
-        rows = self.rows[table.name]
+        rows = self.rows[table.whole_name]
         before = rows.pop(key, None) if row is None else rows.get(key)
         for columns in table.unique_keys:
-            taken = self.taken[table.name, columns]
+            taken = self.taken[table.whole_name, columns]
             if before is not None:
                 taken.pop(tuple(before[column] for column in columns), None)
             if row is not None:
@@ -111,16 +113,24 @@ class MemoryStore:
     def __init__(self) -> None:
         self.tables: Tables = Tables()
         self.serials: dict[str, int] = {}
-        self.writer: asyncio.Lock = asyncio.Lock()
+        self._writer: tuple[asyncio.AbstractEventLoop | None, asyncio.Lock] = (None, asyncio.Lock())
+
+    @property
+    def writer(self) -> asyncio.Lock:
+        """Held by whoever writes. A lock serves one event loop."""
+        loop = asyncio.get_running_loop()
+        if self._writer[0] is not loop:
+            self._writer = (loop, asyncio.Lock())
+        return self._writer[1]
 
     def next_serial(self, table: Table) -> int:
         """A number that was never given before."""
-        self.serials[table.name] = self.serials.get(table.name, 0) + 1
-        return self.serials[table.name]
+        self.serials[table.whole_name] = self.serials.get(table.whole_name, 0) + 1
+        return self.serials[table.whole_name]
 
     def note_serial(self, table: Table, given: int) -> None:
         """Never give a number again that was given by hand."""
-        self.serials[table.name] = max(self.serials.get(table.name, 0), given)
+        self.serials[table.whole_name] = max(self.serials.get(table.whole_name, 0), given)
 
 
 class MemoryVerbs:
@@ -186,7 +196,7 @@ class MemoryVerbs:
             row = dict(zip(statement.columns, values, strict=False))
             key = tuple(row[column] for column in statement.key)
             rows = self._tables().of(table)
-            holder = self._tables().taken[table.name, statement.key].get(key)
+            holder = self._tables().taken[table.whole_name, statement.key].get(key)
             if holder is None:
                 stored = self._store_new(table, row)
                 return tuple(stored[column] for column in statement.returning), True
@@ -198,10 +208,22 @@ class MemoryVerbs:
         rows = self._tables().of(table)
         pinned = pinned_key(table, condition)
         if pinned is None:
-            return rows.values()
+            return self._listed(table, condition, values)
         columns = tuple(column for column, _ in pinned)
-        key = self._tables().taken[table.name, columns].get(tuple(values[slot] for _, slot in pinned))
+        key = self._tables().taken[table.whole_name, columns].get(tuple(values[slot] for _, slot in pinned))
         return () if key is None else (rows[key],)
+
+    def _listed(self, table: Table, condition: Condition, values: Values) -> Iterable[Stored]:
+        """The rows that a list of values of a unique column allows, all without such a list."""
+        rows = self._tables().of(table)
+        for part in condition.parts if isinstance(condition, AllOf) else (condition,):
+            if not isinstance(part, Test) or part.op != "in" or part.slot is None:
+                continue
+            if (part.column,) in table.unique_keys and not (part.negated or part.insensitive):
+                taken = self._tables().taken[table.whole_name, (part.column,)]
+                keys = [taken.get((value,)) for value in dict.fromkeys(values[part.slot])]
+                return [rows[key] for key in keys if key is not None]
+        return rows.values()
 
     def _matching(self, table: Table, condition: Condition, values: Values, at_most: int | None = None) -> list[Stored]:
         matches = matcher(condition)

@@ -6,6 +6,7 @@ from auth_adapters.conformance.topics.authjs import TestAuthJs, TestCompositeKey
 from auth_adapters.conformance.topics.bad_input import TestBadValues, TestBadWhere
 from auth_adapters.conformance.topics.bad_names import TestBadNames, TestInjection
 from auth_adapters.conformance.topics.capabilities import TestCapabilities
+from auth_adapters.conformance.topics.case_insensitive import TestCaseInsensitive
 from auth_adapters.conformance.topics.constraints import TestNotNull, TestUnique
 from auth_adapters.conformance.topics.create import TestCreate, TestCreateMany, TestTransforms
 from auth_adapters.conformance.topics.delete import TestDelete, TestDeleteMany
@@ -42,6 +43,7 @@ __all__ = [
     "TestBadWhere",
     "TestBetterAuth",
     "TestCapabilities",
+    "TestCaseInsensitive",
     "TestClosing",
     "TestCompositeKeys",
     "TestConsume",

@@ -7,7 +7,7 @@ from typing import Any
 from auth_adapters import UniqueViolationError
 from auth_adapters.backends.memory import MemoryBackend
 from auth_adapters.physical import AllOf, Condition, Delete, Increment, Row, Upsert, Values
-from auth_adapters.rules import unique_violation
+from auth_adapters.rules import added, unique_violation
 from conformance_tests.broken.questions import each_test
 
 __all__ = [
@@ -53,8 +53,9 @@ class IncrementInTwoSteps(MemoryBackend):
         await asyncio.sleep(0)
         if not found:
             return None
-        sums = {column: (found[0][column] or 0) + values[slot] for column, slot in statement.increments}
-        return await self._write(lambda: self._change(statement, found[0], sums))
+        sums = {column: added(found[0][column], values[slot]) for column, slot in statement.increments}
+        changes = {**self._assigned(statement, values), **sums}
+        return await self._write(lambda: self._change(statement, found[0], changes))
 
 
 class IncrementIgnoresGuard(MemoryBackend):

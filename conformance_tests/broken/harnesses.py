@@ -20,6 +20,8 @@ class Fault:
     """What is broken, how it is bound, and the topics each of which must notice."""
 
     name: str
+    database: str
+    says: str | None
     harness: Callable[[Path], Harness]
     topics: tuple[str, ...]
 
@@ -63,14 +65,14 @@ class BrokenSQLite(SQLiteHarness):
 
 def in_memory(backend: type[MemoryBackend], *topics: str) -> Fault:
     """A fault of the in-memory backend."""
-    return Fault(backend.__name__, lambda _: BrokenMemory(backend), topics)
+    return Fault(backend.__name__, "memory", backend.__doc__, lambda _: BrokenMemory(backend), topics)
 
 
 def in_adapter(adapter: type[BackendAdapter], *topics: str, over: type[MemoryBackend] = MemoryBackend) -> Fault:
     """A fault of the adapter over a sound backend."""
-    return Fault(adapter.__name__, lambda _: BrokenMemory(over, adapter), topics)
+    return Fault(adapter.__name__, "memory", adapter.__doc__, lambda _: BrokenMemory(over, adapter), topics)
 
 
 def in_sqlite(backend: type[SQLiteBackend], *topics: str) -> Fault:
     """A fault of the SQLite backend."""
-    return Fault(backend.__name__, lambda folder: BrokenSQLite(folder, backend), topics)
+    return Fault(backend.__name__, "sqlite", backend.__doc__, lambda folder: BrokenSQLite(folder, backend), topics)

@@ -15,20 +15,23 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Outcome:
-    """What became of one topic: tests that passed, that failed (with the reason), and that broke outside of the test."""
+    """What became of one topic: tests that passed, that failed as declared, that failed (with the reason), and that broke
+    outside of the test.
+    """
 
     passed: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
 
-def binding(topics: Collection[str], module: str, harness: str) -> str:
-    """A test module that runs `topics`; `harness` is an expression over `tmp_path`, `module` where it comes from."""
+def binding(topics: Collection[str], modules: Collection[str], harness: str) -> str:
+    """A test module that runs `topics`; `harness` is an expression over `tmp_path` and what is in `modules`."""
     return "\n".join(
         (
             "import pytest",
             f"from auth_adapters.conformance.suite import {', '.join(topics)}",
-            f"from {module} import *",
+            *(f"from {module} import *" for module in modules),
             "",
             "@pytest.fixture",
             "def harness(tmp_path):",
@@ -60,7 +63,9 @@ class Run:
                 outcome.failed[name] = failure.get("message", "")
             elif error is not None:
                 outcome.broken[name] = error.get("message", "")
-            elif case.find("skipped") is None:
+            elif case.find("skipped") is not None:
+                outcome.expected.append(name)
+            else:
                 outcome.passed.append(name)
         return found
 

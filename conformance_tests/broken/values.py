@@ -56,7 +56,8 @@ class KeepsLocalTime(Miswriting):
     """Times are stored as the wall clock of the process shows them, and read as if that were UTC."""
 
     def miswrite(self, table: Table, column: Column, value: Any) -> Any:
-        return value.astimezone().replace(tzinfo=UTC) if isinstance(value, datetime) else value
+        inside = isinstance(value, datetime) and 1 < value.year < 9999
+        return value.astimezone().replace(tzinfo=UTC) if inside else value
 
 
 class Texts(Miswriting):

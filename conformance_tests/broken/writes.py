@@ -135,7 +135,7 @@ class EmptyWhereMeansAll(BackendAdapter):
     """An empty `where` reaches the whole table."""
 
     async def update_many(self, model: Any, where: Any, changes: Mapping[str, Any]) -> int:
-        return await super().update_many(model, where or ALL, changes)
+        return await super().update_many(model, ALL if where in ({}, None) else where, changes)
 
     async def delete_many(self, model: Any, where: Any) -> int:
-        return await super().delete_many(model, where or ALL)
+        return await super().delete_many(model, ALL if where in ({}, None) else where)

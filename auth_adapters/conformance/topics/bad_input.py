@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -17,6 +17,8 @@ from auth_adapters.protocols import Adapter
 from auth_adapters.query import ALL, Join, field
 
 __all__ = ["TestBadValues", "TestBadWhere"]
+
+Call: TypeAlias = Callable[[], Awaitable[Any]]
 
 SMUGGLED: tuple[Any, ...] = (
     {"$ne": ""}, {"$gt": ""}, {"$regex": ".*"}, {"$exists": True}, {"$where": "1"}, {"$in": [""]}, {"not": None}, {},
@@ -95,7 +97,7 @@ class TestBadValues(Topic):
             for smuggled in SMUGGLED:
                 for call in smuggling(adapter, smuggled):
                     with pytest.raises(InvalidValueError):
-                        await call
+                        await call()
 
     async def test_a_delta_that_is_no_number_is_refused(self, harness: Harness, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
@@ -150,28 +152,28 @@ class TestBadValues(Topic):
         assert updated["name"] == "Ada"
 
 
-def smuggling(adapter: Adapter, smuggled: Any) -> list[Awaitable[Any]]:
+def smuggling(adapter: Adapter, smuggled: Any) -> list[Call]:
     """Calls with the value in every place where a string is expected."""
     session = {"user_id": "u", "expires_at": LATER}
     return [
-        adapter.find_one("user", {"email": smuggled}),
-        adapter.find_many("user", {"name": "Ada", "email": smuggled}),
-        adapter.find_many("user", field("email").eq(smuggled)),
-        adapter.find_many("user", field("email").ne(smuggled)),
-        adapter.find_many("user", field("email").in_([smuggled])),
-        adapter.find_many("user", field("id").in_(["a", smuggled])),
-        adapter.find_many("user", field("email").contains(smuggled)),
-        adapter.find_many("user", field("email").eq(smuggled, mode="insensitive")),
-        adapter.find_one("session", {"id": smuggled}),
-        adapter.find_one("user", {"name": "Ada"}, join={"s": Join(model="session", where={"token": smuggled})}),
-        adapter.count("session", {"user_id": smuggled}),
-        adapter.update("session", {"token": smuggled}, {"token": "x"}),
-        adapter.update("session", {"token": "token"}, {"token": smuggled}),
-        adapter.delete("session", {"token": smuggled}),
-        adapter.delete_many("session", {"token": smuggled}),
-        adapter.consume_one("session", {"token": smuggled}),
-        adapter.create("session", {**session, "token": smuggled}),
-        adapter.upsert("session", {**session, "token": smuggled}, on=["token"]),
+        lambda: adapter.find_one("user", {"email": smuggled}),
+        lambda: adapter.find_many("user", {"name": "Ada", "email": smuggled}),
+        lambda: adapter.find_many("user", field("email").eq(smuggled)),
+        lambda: adapter.find_many("user", field("email").ne(smuggled)),
+        lambda: adapter.find_many("user", field("email").in_([smuggled])),
+        lambda: adapter.find_many("user", field("id").in_(["a", smuggled])),
+        lambda: adapter.find_many("user", field("email").contains(smuggled)),
+        lambda: adapter.find_many("user", field("email").eq(smuggled, mode="insensitive")),
+        lambda: adapter.find_one("session", {"id": smuggled}),
+        lambda: adapter.find_one("user", {"name": "Ada"}, join={"s": Join(model="session", where={"token": smuggled})}),
+        lambda: adapter.count("session", {"user_id": smuggled}),
+        lambda: adapter.update("session", {"token": smuggled}, {"token": "x"}),
+        lambda: adapter.update("session", {"token": "token"}, {"token": smuggled}),
+        lambda: adapter.delete("session", {"token": smuggled}),
+        lambda: adapter.delete_many("session", {"token": smuggled}),
+        lambda: adapter.consume_one("session", {"token": smuggled}),
+        lambda: adapter.create("session", {**session, "token": smuggled}),
+        lambda: adapter.upsert("session", {**session, "token": smuggled}, on=["token"]),
     ]
 
 
@@ -185,7 +187,7 @@ class TestBadWhere(Topic):
             for wrong in ("1=1", b"a", 1, True, False, ["email"], ("email", "a"), {"email"}, field("email"), len):
                 for call in questions(adapter, wrong):
                     with pytest.raises(InvalidQueryError):
-                        await call
+                        await call()
 
     async def test_an_empty_where_reaches_no_record(self, harness: Harness, connect: Connect) -> None:
         async with untouched(harness, connect) as adapter:
@@ -193,14 +195,14 @@ class TestBadWhere(Topic):
             for empty in (None, {}, MappingProxyType({})):
                 for call in writes(adapter, empty):
                     with pytest.raises(InvalidQueryError):
-                        await call
+                        await call()
 
     async def test_all_is_for_the_verbs_of_many_records(self, harness: Harness, connect: Connect) -> None:
         async with untouched(harness, connect) as adapter:
             everything: Any = ALL
-            for call in writes(adapter, everything)[:4]:
+            for call in writes(adapter, everything)[:3]:
                 with pytest.raises(InvalidQueryError):
-                    await call
+                    await call()
 
     async def test_a_predicate_has_no_truth_value(self) -> None:
         is_a, is_b = field("a").eq(1), field("b").eq(2)
@@ -237,20 +239,24 @@ class TestBadWhere(Topic):
             field(wrong)
 
 
-def writes(adapter: Adapter, where: Any) -> list[Awaitable[Any]]:
+def writes(adapter: Adapter, where: Any) -> list[Call]:
     """Every verb that writes to what matches; first those of one record."""
     return [
-        adapter.update("user", where, {"name": "x"}),
-        adapter.delete("user", where),
-        adapter.consume_one("user", where),
-        adapter.increment_one("user", where, {}, {"name": "x"}),
-        adapter.update_many("user", where, {"name": "x"}),
-        adapter.delete_many("user", where),
+        lambda: adapter.update("user", where, {"name": "x"}),
+        lambda: adapter.delete("user", where),
+        lambda: adapter.consume_one("user", where),
+        lambda: adapter.update_many("user", where, {"name": "x"}),
+        lambda: adapter.delete_many("user", where),
     ]
 
 
-def questions(adapter: Adapter, where: Any) -> list[Awaitable[Any]]:
+def questions(adapter: Adapter, where: Any) -> list[Call]:
     """Every verb that asks for what matches."""
     join = {"open": Join(model="session", where=where)}
-    reads = [adapter.find_one("user", where), adapter.find_many("user", where), adapter.count("user", where)]
-    return [*reads, adapter.find_many("user", join=join), *writes(adapter, where)]
+    return [
+        lambda: adapter.find_one("user", where),
+        lambda: adapter.find_many("user", where),
+        lambda: adapter.find_many("user", join=join),
+        lambda: adapter.count("user", where),
+        *writes(adapter, where),
+    ]

@@ -1,13 +1,13 @@
 """Names that are not in the schema, and text that would be a piece of a statement."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from auth_adapters.conformance.harness import Harness
 from auth_adapters.conformance.topic import Connect, Topic, make_session, make_user
-from auth_adapters.conformance.topics.bad_input import untouched
+from auth_adapters.conformance.topics.bad_input import Call, untouched
 from auth_adapters.errors import AuthAdapterError, InvalidQueryError, SchemaError
 from auth_adapters.protocols import Adapter
 from auth_adapters.query import ALL, Join, ModelRef, field
@@ -17,8 +17,9 @@ __all__ = ["TestBadNames", "TestInjection"]
 INJECTIONS = (
     "'; DROP TABLE user; --", '"; DROP TABLE "user"; --', "' OR '1'='1", "' OR 1=1 --", "1; DELETE FROM user",
     "') OR (1=1", "\\'; DROP TABLE user; --", "` OR `1`=`1", "admin'--", "'/*", "*/ OR 1=1", "%' OR name LIKE '%",
-    "{$ne: null}", '{"$gt": ""}', "'; return true; var a='", "$where", "${7*7}", "{{7*7}}", "%(name)s", "%s %d", "?", ":name", "$1",
-    "@a", "\\", "\\\\", "\\'", "0x27", "CHAR(39)", "name; --", "a\nb; DROP TABLE user", "\x1a", "''", '""', "``", "[]", "NULL",
+    "{$ne: null}", '{"$gt": ""}', "'; return true; var a='", "$where", "${7*7}", "{{7*7}}", "%(name)s", "%s %d", "?",
+    ":name", "$1", "@a", "\\", "\\\\", "\\'", "0x27", "CHAR(39)", "name; --", "a\nb; DROP TABLE user", "\x1a", "''",
+    '""', "``", "[]", "NULL",
 )  # fmt: skip
 
 
@@ -30,72 +31,73 @@ class TestBadNames(Topic):
         "model", ["users", "User", "", "user;", "user u", None, 5, ["user"], b"user", {}, ModelRef("x")], ids=repr
     )
     async def test_an_unknown_model_is_refused_by_every_verb(self, adapter: Adapter, model: Any) -> None:
-        calls: list[Awaitable[Any]] = [
-            adapter.create(model, {}),
-            adapter.create_many(model, []),
-            adapter.find_one(model, {"id": "1"}),
-            adapter.find_many(model),
-            adapter.count(model),
-            adapter.update(model, {"id": "1"}, {"name": "x"}),
-            adapter.update_many(model, ALL, {"name": "x"}),
-            adapter.delete(model, {"id": "1"}),
-            adapter.delete_many(model, ALL),
-            adapter.consume_one(model, {"id": "1"}),
-            adapter.increment_one(model, {"id": "1"}, {"n": 1}),
-            adapter.upsert(model, {}, on=["id"]),
+        calls: list[Call] = [
+            lambda: adapter.create(model, {}),
+            lambda: adapter.create_many(model, []),
+            lambda: adapter.find_one(model, {"id": "1"}),
+            lambda: adapter.find_many(model),
+            lambda: adapter.count(model),
+            lambda: adapter.update(model, {"id": "1"}, {"name": "x"}),
+            lambda: adapter.update_many(model, ALL, {"name": "x"}),
+            lambda: adapter.delete(model, {"id": "1"}),
+            lambda: adapter.delete_many(model, ALL),
+            lambda: adapter.consume_one(model, {"id": "1"}),
+            lambda: adapter.increment_one(model, {"id": "1"}, {"n": 1}),
+            lambda: adapter.upsert(model, {}, on=["id"]),
         ]
         for call in calls:
             with pytest.raises(SchemaError):
-                await call
+                await call()
         with pytest.raises(SchemaError):
             async for _ in adapter.iterate(model):
                 pass
 
     @pytest.mark.parametrize(
         "name",
-        ["nickname", "Email", "", "email ", "email--", "user.email", "emailVerified", "rowid", "_id", "$where", 1, None],
+        ["nickname", "Email", "", "email ", "email--", "user.email", "emailVerified", "rowid", "_id", "$where"],
     )
     async def test_an_unknown_field_is_refused_wherever_it_is_named(
         self, harness: Harness, connect: Connect, name: Any
     ) -> None:
         async with untouched(harness, connect) as adapter:
             email = {"email": "new@example.com"}
-            calls: list[Awaitable[Any]] = [
-                adapter.create("user", {**email, name: "x"}),
-                adapter.create("user", email, select=["email", name]),
-                adapter.find_one("user", {name: "x"}),
-                adapter.find_many("user", {"email": "x", name: None}),
-                adapter.find_many("user", select=[name]),
-                adapter.find_one("user", {"name": "Ada"}, join={"s": Join(model="session", select=[name])}),
-                adapter.find_many("user", join={"s": Join(model="session", where={name: "x"})}),
-                adapter.update("user", {"name": "Ada"}, {name: "x"}),
-                adapter.update_many("user", ALL, {"image": "x", name: "x"}),
-                adapter.delete("user", {name: "x"}),
-                adapter.consume_one("user", {name: "x"}),
-                adapter.increment_one("user", {"name": "Ada"}, {name: 1}),
-                adapter.upsert("user", {**email, name: "x"}, on=["email"]),
-                adapter.upsert("user", email, on=["email"], changes={name: "x"}),
+            calls: list[Call] = [
+                lambda: adapter.create("user", {**email, name: "x"}),
+                lambda: adapter.create("user", email, select=["email", name]),
+                lambda: adapter.find_one("user", {name: "x"}),
+                lambda: adapter.find_many("user", {"email": "x", name: None}),
+                lambda: adapter.find_many("user", select=[name]),
+                lambda: adapter.find_many("user", join={"s": Join(model="session", select=[name])}),
+                lambda: adapter.find_many("user", join={"s": Join(model="session", where={name: "x"})}),
+                lambda: adapter.update("user", {"name": "Ada"}, {name: "x"}),
+                lambda: adapter.update_many("user", ALL, {"image": "x", name: "x"}),
+                lambda: adapter.delete("user", {name: "x"}),
+                lambda: adapter.consume_one("user", {name: "x"}),
+                lambda: adapter.increment_one("user", {"name": "Ada"}, {name: 1}),
+                lambda: adapter.upsert("user", {**email, name: "x"}, on=["email"]),
+                lambda: adapter.upsert("user", email, on=["email"], changes={name: "x"}),
             ]
             for call in calls:
                 with pytest.raises(SchemaError):
-                    await call
+                    await call()
 
     async def test_a_list_of_names_is_a_list_of_names(self, harness: Harness, connect: Connect) -> None:
         async with untouched(harness, connect) as adapter:
             wrong: Any
-            for wrong in ("email", 5, [["email"]], [{"name": "email"}], [None]):
-                for call in (
-                    adapter.find_many("user", select=wrong),
-                    adapter.find_many("user", sort=wrong),
-                    adapter.find_many("user", join=wrong),
-                    adapter.find_many("user", join={"s": Join(model="session", select=wrong)}),
-                    adapter.find_many("user", join={"s": Join(model="session", sort=wrong)}),
-                    adapter.upsert("user", {"email": "a@example.com"}, on=wrong),
-                    first(adapter.iterate("user", select=wrong)),
-                    first(adapter.iterate("user", sort=wrong)),
-                ):
+            for wrong in ("email", 5, [["email"]], [{"name": "email"}], [None], [1]):
+                calls: list[Call] = [
+                    lambda: adapter.find_many("user", select=wrong),
+                    lambda: adapter.find_many("user", sort=wrong),
+                    lambda: adapter.find_many("user", join=wrong),
+                    lambda: adapter.find_many("user", join={"s": Join(model="session", select=wrong)}),
+                    lambda: adapter.find_many("user", join={"s": Join(model="session", sort=wrong)}),
+                    lambda: adapter.upsert("user", {"email": "a@example.com"}, on=wrong),
+                    lambda: first(adapter.iterate("user", select=wrong)),
+                    lambda: first(adapter.iterate("user", sort=wrong)),
+                ]
+                for call in calls:
                     with pytest.raises((InvalidQueryError, SchemaError)):
-                        await call
+                        await call()
 
     async def test_on_names_a_declared_unique_key(self, harness: Harness, connect: Connect) -> None:
         async with untouched(harness, connect) as adapter:
@@ -142,22 +144,23 @@ class TestInjection(Topic):
     async def test_as_a_name_it_is_refused(self, harness: Harness, connect: Connect) -> None:
         async with untouched(harness, connect) as adapter:
             for text in INJECTIONS:
-                for call in (
-                    adapter.find_many(text),
-                    adapter.find_many("user", {text: "x"}),
-                    adapter.find_many("user", field(text).eq("x")),
-                    adapter.find_many("user", field(text).eq(None)),
-                    adapter.find_many("user", select=[text]),
-                    adapter.find_many("user", sort=[text]),
-                    adapter.find_many("user", sort=[f"-{text}"]),
-                    adapter.find_many("user", sort=[f"email {text}"]),
-                    adapter.find_many("user", join=[text]),
-                    adapter.find_many("user", join={"s": Join(model="session", on=text)}),
-                    adapter.update("user", {"name": "Ada"}, {text: "x"}),
-                    adapter.upsert("user", {"email": "x"}, on=[text]),
-                ):
+                calls: list[Call] = [
+                    lambda: adapter.find_many(text),
+                    lambda: adapter.find_many("user", {text: "x"}),
+                    lambda: adapter.find_many("user", field(text).eq("x")),
+                    lambda: adapter.find_many("user", field(text).eq(None)),
+                    lambda: adapter.find_many("user", select=[text]),
+                    lambda: adapter.find_many("user", sort=[text]),
+                    lambda: adapter.find_many("user", sort=[f"-{text}"]),
+                    lambda: adapter.find_many("user", sort=[f"email {text}"]),
+                    lambda: adapter.find_many("user", join=[text]),
+                    lambda: adapter.find_many("user", join={"s": Join(model="session", on=text)}),
+                    lambda: adapter.update("user", {"name": "Ada"}, {text: "x"}),
+                    lambda: adapter.upsert("user", {"email": "x"}, on=[text]),
+                ]
+                for call in calls:
                     with pytest.raises(AuthAdapterError):
-                        await call
+                        await call()
 
     async def test_as_the_key_of_a_join_it_is_only_a_key(self, adapter: Adapter) -> None:
         user = await make_user(adapter)

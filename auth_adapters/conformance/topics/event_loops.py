@@ -31,10 +31,18 @@ class TestEventLoops(Topic):
         database = new_database()
         adapter = harness.connect(database, auth_schema())
 
+        async def add(number: int) -> None:
+            if not adapter.capabilities.transactions:
+                await make_user(adapter, f"user{number}")
+                return
+            async with adapter.transaction() as tx:
+                await make_user(tx, f"user{number}")
+                await asyncio.sleep(0)
+
         async def use(number: int) -> int:
             async with adapter:
                 await adapter.create_tables()
-                await asyncio.gather(*(make_user(adapter, f"user{number}{part}") for part in range(10)))
+                await asyncio.gather(*(add(10 * number + part) for part in range(10)))
                 return await adapter.count("user")
 
         counts = []

@@ -227,7 +227,7 @@ class Codec:
 def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage) -> FieldCodec:
     values = field_codec(schema, model, name, storage)
     transforms = field.transforms
-    before = transforms.input if transforms else None
+    before = _guarded(f"{model}.{name}", transforms.input) if transforms and transforms.input else None
     after = transforms.output if transforms else None
     return FieldCodec(
         where=f"{model}.{name}",
@@ -239,6 +239,18 @@ def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage
         compare=_chain(before, values.compare),
         load=_chain(values.load, after) if after else values.load,
     )
+
+
+def _guarded(where: str, transform: Convert) -> Convert:
+    """The transform, with what it says about a value of the wrong kind kept to itself."""
+
+    def convert(value: Any) -> Any:
+        try:
+            return transform(value)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InvalidValueError(f"{where} does not fit: its transform raised {type(error).__name__}") from None
+
+    return convert
 
 
 def _chain(first: Convert | None, second: Convert) -> Convert:

@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _say(line: str) -> None:
-    print(f"... {line}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"... {line}", file=sys.stderr, flush=True)
 
 
 async def _run(given: argparse.Namespace, folder: Path) -> Report:
@@ -71,9 +73,13 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=given.output))
     try:
         report = asyncio.run(_run(given, folder))
-    finally:
-        shutil.rmtree(folder)
-    print(report.text())  # noqa: T201
+    except BaseException:  # noqa: BLE001  (told in full, then the end)
+        traceback.print_exc()
+        sys.stderr.flush()
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)  # a thread that a contender left behind would keep the process
+    shutil.rmtree(folder)
+    print(report.text())
     report.save(given.output / "results.json")
     if report.measured.costs:
         draw(report.measured, report.options.concurrency, given.output / "results.png")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -25,9 +26,15 @@ def _text(kind: str, number: int) -> str:
     return hashlib.blake2b(f"{kind}{number}".encode(), digest_size=16).hexdigest()
 
 
+def _settle(file: Path) -> None:
+    """Have the file on the disk, or its writing would slow down what is measured."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """users, two sessions for each, and `spare` sessions and verifications to be removed. expired: sessions that are."""
+    """users, two sessions each, and `spare` sessions and verifications to be removed. expired: sessions that are."""
 
     users: int
     spare: int
@@ -56,16 +63,18 @@ class Dataset:
 
     async def write(self, path: Path) -> None:
         """Create the tables through auth_adapters, and fill them."""
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240  (nothing else runs yet)
         async with connect(f"sqlite:///{path}") as adapter:
             await adapter.create_tables()
         await asyncio.to_thread(self._fill, path)
+        _settle(path)
 
     def copy(self, path: Path, target: Path) -> Path:
         """A file of its own for one contender."""
         for ending in ("", "-wal", "-shm"):
             Path(f"{target}{ending}").unlink(missing_ok=True)
         shutil.copyfile(path, target)
+        _settle(target)
         return target
 
     def _fill(self, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from benchmarks.contenders import CONTENDERS, FLOOR, load
 from benchmarks.contenders.protocol import OPERATIONS, Contender, ContenderClass
 from benchmarks.dataset import Dataset
-from benchmarks.workload import Workload, WrongAnswer, agree
+from benchmarks.workload import Workload, WrongAnswerError, agree
 
 __all__ = ["Cost", "Measured", "Options", "compare", "opened", "timed"]
 
@@ -78,7 +78,7 @@ class Runner:
 
 
 async def timed(call: Any, arguments: Sequence[tuple[Any, ...]], concurrency: int) -> Cost:
-    """Call it with all of the arguments, so many tasks at a time. Raises `WrongAnswer` for an empty answer."""
+    """Call it with all of the arguments, so many tasks at a time. Raises `WrongAnswerError` for an empty answer."""
     waiting = iter(arguments)
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
@@ -95,7 +95,7 @@ async def timed(call: Any, arguments: Sequence[tuple[Any, ...]], concurrency: in
 async def _work_off(call: Any, waiting: Iterator[tuple[Any, ...]]) -> None:
     for arguments in waiting:
         if not await call(*arguments):
-            raise WrongAnswer("an answer was empty")
+            raise WrongAnswerError("an answer was empty")
 
 
 async def opened(key: str, file: Path, data: Dataset) -> Runner:
@@ -124,8 +124,9 @@ async def compare(options: Options, file: Path, data: Dataset, say: Any) -> Meas
             say(f"round {number + 1} of {options.rounds}")
         return measured
     finally:
-        for one in runners:
-            await one.contender.close()
+        async with asyncio.timeout(PATIENCE):
+            for one in runners:
+                await one.contender.close()
 
 
 async def _verify(runners: Iterable[Runner]) -> None:
@@ -177,7 +178,7 @@ async def _turn(one: Runner, operation: str, arguments: list[tuple[Any, ...]], c
         async with asyncio.timeout(PATIENCE):
             return await timed(getattr(one.contender, operation), arguments, concurrency)
     except TimeoutError:
-        raise WrongAnswer(f"{one.kind.name}, {operation}, concurrency {concurrency}: hung") from None
+        raise WrongAnswerError(f"{one.kind.name}, {operation}, concurrency {concurrency}: hung") from None
     except Exception as error:
         error.add_note(f"in {one.kind.name}, {operation}, concurrency {concurrency}")
         raise

@@ -25,7 +25,7 @@ COLOURS: Final = {
 def draw(measured: Measured, concurrency: tuple[int, ...], file: Path) -> None:
     """CPU per operation, one row of bars per concurrency; logarithmic, for the differences are that large."""
     mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib import pyplot as plt  # noqa: PLC0415  (after the choice of Agg)
 
     order = [key for key in COLOURS if key in measured.names]
     figure, axes = plt.subplots(len(concurrency), 1, figsize=(11, 3.6 * len(concurrency)), squeeze=False)

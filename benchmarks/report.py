@@ -113,8 +113,8 @@ class Report:
     def save(self, file: Path) -> None:
         """As JSON, every round's figures included."""
         costs = [
-            {"operation": operation, "concurrency": concurrency, "contender": key, "rounds": [c._asdict() for c in costs]}
-            for (operation, concurrency, key), costs in self.measured.costs.items()
+            {"operation": operation, "concurrency": tasks, "contender": key, "rounds": [one._asdict() for one in found]}
+            for (operation, tasks, key), found in self.measured.costs.items()
         ]
         content: dict[str, Any] = {
             "machine": machine(),

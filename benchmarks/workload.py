@@ -9,14 +9,14 @@ from typing import Any, Final
 from benchmarks.contenders.protocol import Contender, Record, SignUp
 from benchmarks.dataset import AGENT, LATER, Dataset
 
-__all__ = ["Workload", "WrongAnswer", "agree"]
+__all__ = ["Workload", "WrongAnswerError", "agree"]
 
 GENERATED: Final = frozenset({"id", "created_at", "updated_at"})
 MADE: Final = frozenset({"c", "f"})
 """Operations whose records have ids and times of their own."""
 
 
-class WrongAnswer(Exception):
+class WrongAnswerError(Exception):
     """A contender did not do the work."""
 
 
@@ -28,7 +28,7 @@ class Workload:
     removed: int = 0
     consumed: int = 0
     made: int = 0
-    dice: random.Random = field(default_factory=lambda: random.Random(2026))  # noqa: S311
+    dice: random.Random = field(default_factory=lambda: random.Random(2026))
 
     def arguments(self, operation: str, times: int) -> Iterator[tuple[Any, ...]]:
         """So many calls' arguments."""
@@ -74,33 +74,34 @@ class Workload:
 
 
 async def agree(name: str, contender: Contender, reference: Contender, operation: str, work: Workload) -> None:
-    """Raise `WrongAnswer` unless both, on files with the same data, answer alike."""
+    """Raise `WrongAnswerError` unless both, on files with the same data, answer alike."""
     (arguments,) = work.arguments(operation, 1)
     answers = []
     for one in (contender, reference):
         answer = await getattr(one, operation)(*arguments)
         answers.append(_settled(operation, answer))
     if answers[0] != answers[1]:
-        raise WrongAnswer(f"{name}, {operation}: answered\n  {answers[0]}\nwhere the reference answers\n  {answers[1]}")
+        raise WrongAnswerError(f"{name}, {operation}: {answers[0]}\nwhere the reference answers\n{answers[1]}")
     if operation in ("e", "consume") and await getattr(contender, operation)(*arguments):
-        raise WrongAnswer(f"{name}, {operation}: removed the same row twice")
+        raise WrongAnswerError(f"{name}, {operation}: removed the same row twice")
     if operation in ("c", "d"):
         stored = await contender.a2(answer["token"])
         if stored is None or stored["expires_at"] != answer["expires_at"]:
-            raise WrongAnswer(f"{name}, {operation}: did not store what it returned")
+            raise WrongAnswerError(f"{name}, {operation}: did not store what it returned")
 
 
 def _settled(operation: str, answer: Any) -> Any:
     """An answer in a form that can be compared: types beside values, checked and left out where each makes its own."""
     if operation == "f":
         user, *rest = answer
-        return [_settled("c", one) for one in (user, *({**one, "user_id": one["user_id"] == user["id"]} for one in rest))]
+        linked = [{**one, "user_id": one["user_id"] == user["id"]} for one in rest]
+        return [_settled("c", one) for one in (user, *linked)]
     if not isinstance(answer, dict):
         return type(answer).__name__, answer
     settled = {}
     for key, value in answer.items():
         if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
-            raise WrongAnswer(f"{operation}: {key} is no aware time in UTC")
+            raise WrongAnswerError(f"{operation}: {key} is no aware time in UTC")
         own = key in GENERATED if operation in MADE else operation == "d" and key == "updated_at"
         settled[key] = type(value).__name__ if own else _settled("", value)
     return settled

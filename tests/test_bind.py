@@ -144,7 +144,7 @@ async def test_values_read_through_sqlalchemy_are_the_adapters(engine: AsyncEngi
 
 async def test_application_tables_refer_to_users_in_every_id_mode(tmp_path: Path) -> None:
     for mode in ("random", "uuid7", "serial"):
-        schema = auth_schema(ids=mode, naming=Naming(plural=True))  # type: ignore[arg-type]
+        schema = auth_schema(ids=mode, naming=Naming(plural=True))
         metadata: MetaData = sql_metadata(schema)
         notes = Table(
             "note",

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import split
 from types import CodeType, ModuleType
 
 import pytest
@@ -20,7 +21,7 @@ WITH_EXAMPLES = sorted({*ROOT.glob("README.md"), *ROOT.glob("docs/**/*.md")})
 PAGES = sorted({*WITH_EXAMPLES, *ROOT.glob("*.md")})
 MAX_FRAGMENTS = 5
 
-FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}) *(?P<language>[\w+-]*) *(?P<file>\S*).*")
+FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}) *(?P<language>[\w+-]*) *(?P<file>\S*) *(?P<options>.*)")
 HEADING = re.compile(r"#{1,6} +(.+?) *#*")
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?\)")
 CODE_SPAN = re.compile(r"(`+)(.+?)\1")
@@ -28,10 +29,14 @@ CODE_SPAN = re.compile(r"(`+)(.+?)\1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. line: of its first line in the page, from 1. output: what is shown below it, if anything is."""
+    """A fenced block. line: of its first line in the page, from 1. output: what is shown below it, if anything is.
+
+    file: what it is to be called on disk. options: what pytest is told when it runs that.
+    """
 
     language: str
     file: str
+    options: str
     text: str
     line: int
     output: str | None = None
@@ -48,8 +53,7 @@ def blocks_of(page: Path) -> list[Block]:
         if block is None:
             parted = True
         elif block.language == "text" and found and not parted and found[-1].language == "python":
-            last = found[-1]
-            found[-1] = Block(language=last.language, file=last.file, text=last.text, line=last.line, output=block.text)
+            found[-1] = replace(found[-1], output=block.text)
             parted = True
         else:
             found.append(block)
@@ -70,7 +74,8 @@ def _fenced(lines: list[str]) -> Iterator[Block | None]:
                 yield None
         elif line.strip() == opened["ticks"]:
             text = "".join(f"{one.removeprefix(opened['indent'])}\n" for one in inside)
-            yield Block(language=opened["language"], file=opened["file"], text=text, line=first)
+            language, file, options = opened["language"], opened["file"], opened["options"]
+            yield Block(language=language, file=file, options=options, text=text, line=first)
             opened = None
         else:
             inside.append(line)
@@ -144,7 +149,7 @@ def run_as_file(folder: Path, block: Block) -> None:
     if not block.file.startswith("test_"):
         return
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
-    command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), block.file]
+    command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), block.file, *split(block.options)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ from auth_adapters.schema import Extension, Field, Model, auth_schema
 pytestmark = pytest.mark.asyncio
 
 
+def give(number: int, connection: sqlite3.Connection) -> int:
+    """A job that answers with its number."""
+    return number
+
+
+def pragma(name: str, connection: sqlite3.Connection) -> Any:
+    """A job that asks for a setting."""
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
 async def opened(path: Path) -> Lane:
     """A lane on a file."""
     lane = Lane(str(path), timeout=1, setup=())
@@ -27,7 +38,11 @@ async def opened(path: Path) -> Lane:
 async def test_jobs_run_in_the_order_they_came(tmp_path: Path) -> None:
     lane = await opened(tmp_path / "x.db")
     ran: list[int] = []
-    await asyncio.gather(*(lane.run(lambda _, number=number: ran.append(number)) for number in range(300)))
+
+    def note(number: int, connection: sqlite3.Connection) -> None:
+        ran.append(number)
+
+    await asyncio.gather(*(lane.run(partial(note, number)) for number in range(300)))
     await lane.close()
     assert ran == list(range(300))
 
@@ -72,7 +87,7 @@ async def test_cancelled_callers_disturb_nobody(tmp_path: Path, seed: int) -> No
     chance = random.Random(seed)
     tasks = []
     for number in range(100):
-        tasks.append(asyncio.create_task(lane.run(lambda _, number=number: number)))
+        tasks.append(asyncio.create_task(lane.run(partial(give, number))))
         if chance.random() < 0.3:
             await asyncio.sleep(0)
         if chance.random() < 0.3:
@@ -179,10 +194,7 @@ async def test_a_file_is_in_wal_mode_with_foreign_keys_and_full_synchronous(tmp_
     backend = SQLiteBackend(str(tmp_path / "x.db"))
     async with BackendAdapter(backend):
         asked = ("journal_mode", "foreign_keys", "synchronous")
-        found = [
-            await backend._writer.run(lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in asked
-        ]
+        found = [await backend._writer.run(partial(pragma, name)) for name in asked]
         assert found == ["wal", 1, 2]
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             await backend._reader.run(lambda connection: connection.execute("CREATE TABLE t (x)"))

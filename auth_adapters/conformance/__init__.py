@@ -16,7 +16,7 @@ A binding is one file:
 
 import pytest
 
-pytest.register_assert_rewrite(*(f"auth_adapters.conformance.{name}" for name in ("topic", "topics", "expect")))
+pytest.register_assert_rewrite(*(f"auth_adapters.conformance.{name}" for name in ("topic", "topics", "expect", "trees")))
 
 from auth_adapters.conformance.harness import Harness  # noqa: E402  (assertions are rewritten only from here on)
 

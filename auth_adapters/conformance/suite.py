@@ -20,6 +20,7 @@ from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
 from auth_adapters.conformance.topics.naming import TestNaming, TestReservedWords
 from auth_adapters.conformance.topics.presets import TestBetterAuth, TestPlugins
+from auth_adapters.conformance.topics.properties import TestProperties
 from auth_adapters.conformance.topics.purge import TestPurge
 from auth_adapters.conformance.topics.references import TestReferencedDelete, TestReferences
 from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
@@ -76,6 +77,7 @@ __all__ = [
     "TestObservation",
     "TestPaging",
     "TestPlugins",
+    "TestProperties",
     "TestPurge",
     "TestReferencedDelete",
     "TestReferences",

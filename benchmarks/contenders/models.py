@@ -27,7 +27,7 @@ class Moment(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """What every model has."""
 
-    type_annotation_map: Final = {datetime: Moment()}  # type: ignore[misc]
+    type_annotation_map: Final = {datetime: Moment()}
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True, default=new_id, sort_order=-1)
     created_at: Mapped[datetime] = mapped_column(default=now, sort_order=1)

@@ -1,18 +1,17 @@
 """SQLAlchemy async Core, each statement built where it is used, as applications write it."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, delete, insert, select, update
+from sqlalchemy import Executable, Table, delete, insert, select, update
 
-from benchmarks.contenders.models import Account, Session, User, Verification, create_engine
+from benchmarks.contenders.models import Base, create_engine
 from benchmarks.contenders.protocol import Record, SignUp
 
-USER = User.__table__
-SESSION = Session.__table__
-ACCOUNT = Account.__table__
-VERIFICATION = Verification.__table__
+TABLES: Mapping[str, Table] = Base.metadata.tables
+USER, SESSION, ACCOUNT, VERIFICATION = (TABLES[name] for name in ("user", "session", "account", "verification"))
 
 
 class SqlalchemyCore:

@@ -25,14 +25,14 @@ def _columns(names: Sequence[str], table: str = "") -> str:
 
 
 def _insert(table: str, names: Sequence[str]) -> str:
-    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'  # noqa: S608
+    return f'INSERT INTO "{table}" ({_columns(names)}) VALUES ({", ".join("?" * len(names))})'
 
 
-SESSION_BY_TOKEN: Final = f"SELECT {_columns(SESSION)} FROM session WHERE token = ?"  # noqa: S608
-USER_BY_ID: Final = f'SELECT {_columns(USER)} FROM "user" WHERE id = ?'  # noqa: S608
-USER_BY_EMAIL: Final = f'SELECT {_columns(USER)} FROM "user" WHERE email = ?'  # noqa: S608
+SESSION_BY_TOKEN: Final = f"SELECT {_columns(SESSION)} FROM session WHERE token = ?"
+USER_BY_ID: Final = f'SELECT {_columns(USER)} FROM "user" WHERE id = ?'
+USER_BY_EMAIL: Final = f'SELECT {_columns(USER)} FROM "user" WHERE email = ?'
 SESSION_WITH_USER: Final = (
-    f'SELECT {_columns(SESSION, "s.")}, {_columns(USER, "u.")} '  # noqa: S608
+    f'SELECT {_columns(SESSION, "s.")}, {_columns(USER, "u.")} '
     'FROM session s LEFT JOIN "user" u ON s.user_id = u.id WHERE s.token = ?'
 )
 INSERT_USER: Final = _insert("user", USER)
@@ -40,11 +40,11 @@ INSERT_SESSION: Final = _insert("session", SESSION)
 INSERT_ACCOUNT: Final = _insert("account", ACCOUNT)
 INSERT_VERIFICATION: Final = _insert("verification", VERIFICATION)
 UPDATE_SESSION: Final = (
-    f"UPDATE session SET expires_at = ?, updated_at = ? WHERE token = ? RETURNING {_columns(SESSION)}"  # noqa: S608
+    f"UPDATE session SET expires_at = ?, updated_at = ? WHERE token = ? RETURNING {_columns(SESSION)}"
 )
 DELETE_SESSION: Final = "DELETE FROM session WHERE token = ?"
 CONSUME: Final = (
-    "DELETE FROM verification WHERE id IN (SELECT id FROM verification WHERE identifier = ? LIMIT 1) "  # noqa: S608
+    "DELETE FROM verification WHERE id IN (SELECT id FROM verification WHERE identifier = ? LIMIT 1) "
     f"RETURNING {_columns(VERIFICATION)}"
 )
 
@@ -72,7 +72,7 @@ def session_with_user(row: Sequence[Any]) -> Record:
 def complete(names: Sequence[str], data: Mapping[str, Any]) -> Record:
     """A new record: the data, an id, the times, None for what is left out."""
     at = now()
-    return {name: None for name in names} | {"id": new_id(), "created_at": at, "updated_at": at} | dict(data)
+    return dict.fromkeys(names) | {"id": new_id(), "created_at": at, "updated_at": at} | dict(data)
 
 
 def parameters(made: Record) -> tuple[Any, ...]:

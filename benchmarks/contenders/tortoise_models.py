@@ -10,7 +10,7 @@ from tortoise.models import Model
 from benchmarks.contenders.protocol import moment, new_id, now, stored_moment
 
 
-class Moment(Field[datetime], datetime):  # type: ignore[misc]
+class Moment(Field[datetime], datetime):
     """An aware time, stored as the tables of this benchmark hold it."""
 
     SQL_TYPE = "VARCHAR(24)"
@@ -34,6 +34,8 @@ class User(Model):
     updated_at: Any = Moment(default=now)
 
     class Meta:
+        """Its table."""
+
         table = "user"
 
 
@@ -50,6 +52,8 @@ class Session(Model):
     updated_at: Any = Moment(default=now)
 
     class Meta:
+        """Its table."""
+
         table = "session"
 
 
@@ -71,6 +75,8 @@ class Account(Model):
     updated_at: Any = Moment(default=now)
 
     class Meta:
+        """Its table."""
+
         table = "account"
 
 
@@ -85,4 +91,6 @@ class Verification(Model):
     updated_at: Any = Moment(default=now)
 
     class Meta:
+        """Its table."""
+
         table = "verification"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree import ElementTree as ET  # noqa: S405  (the report is our own)
+from xml.etree import ElementTree as ET
 
 __all__ = ["Outcome", "Run", "binding", "start"]
 
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Outcome:
-    """What became of one topic: tests that passed, that failed as declared, that failed (with the reason), and that broke
-    outside of the test.
+    """What became of one topic: tests that passed, that failed as declared, and, each with the reason, those that failed
+    and those that broke outside of the test.
     """
 
     passed: list[str] = field(default_factory=list)

@@ -24,6 +24,7 @@ from auth_adapters.errors import (
     UnknownFieldError,
 )
 from auth_adapters.protocols import Adapter
+from auth_adapters.query import field
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.fields import Field, Transforms, utc_now
 from auth_adapters.schema.models import Model
@@ -332,6 +333,40 @@ class TestTransforms(Topic):
         assert (updated["name"], updated["loud"]) == ("m", "X")
         record, created = await adapter.upsert("note", {"name": " o ", "code": "abc"}, on=["code"])
         assert (record["name"], record["code"], created) == ("o", "abc", False)
+
+    async def test_a_value_that_a_transform_cannot_take_is_refused(self, connect: Connect) -> None:
+        adapter = await connect(schema=self.SCHEMA)
+        wrong: Any
+        for wrong in (5, {"$ne": ""}, ["n"], b"n"):
+            with pytest.raises(InvalidValueError, match=r"note\.name"):
+                await adapter.create("note", {"name": wrong})
+            with pytest.raises(InvalidValueError, match=r"note\.name"):
+                await adapter.find_many("note", {"name": wrong})
+        assert await adapter.count("note") == 0
+
+    async def test_a_transformed_field_is_compared_for_equality_only(self, connect: Connect) -> None:
+        adapter = await connect(schema=self.SCHEMA)
+        for question in (field("code").lt("a"), field("code").contains("a"), field("code").eq("a", mode="insensitive")):
+            with pytest.raises(InvalidQueryError, match=r"note\.code"):
+                await adapter.find_many("note", question)
+        with pytest.raises(InvalidQueryError, match=r"note\.code"):
+            await adapter.find_many("note", sort=["code"])
+
+    async def test_a_list_of_values_is_transformed_one_by_one(self, connect: Connect) -> None:
+        adapter = await connect(schema=self.SCHEMA)
+        for code in ("abc", "cba", "xyz"):
+            await adapter.create("note", {"name": code, "code": code})
+        found = await adapter.find_many("note", field("code").in_(["abc", "xyz"]))
+        assert sorted(note["code"] for note in found) == ["abc", "xyz"]
+        (rest,) = await adapter.find_many("note", field("code").not_in(["abc", "xyz", None]))
+        assert rest["code"] == "cba"
+
+    async def test_a_default_reads_as_it_is_declared(self, connect: Connect) -> None:
+        both = Transforms(input=lambda text: text[::-1], output=lambda text: text[::-1])
+        fields = {"code": Field("string", default="abc", transforms=both), "name": Field("string")}
+        adapter = await connect(schema=Schema({"note": Model(fields=fields)}))
+        assert (await adapter.create("note", {"name": "n"}))["code"] == "abc"
+        assert await adapter.count("note", {"code": "abc"}) == 1
 
     async def test_none_never_reaches_a_transform(self, connect: Connect) -> None:
         adapter = await connect(schema=self.SCHEMA)

@@ -41,11 +41,11 @@ class KeyValueBackend:
 
     async def open(self, layout: Layout) -> None:
         self._layout = layout
-        self._store.clients += 1
+        self._store.connect()
 
     async def close(self) -> None:
         async with self._store.lock:
-            self._store.clients -= 1
+            self._store.disconnect()
 
     async def create_tables(self) -> None:
         for table in self._layout.tables.values():

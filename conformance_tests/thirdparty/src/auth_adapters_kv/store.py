@@ -17,6 +17,16 @@ class KeyValueStore:
         self.lock = asyncio.Lock()
         self.clients = 0
 
+    def connect(self) -> None:
+        """A client comes. The first one brings the lock: a lock belongs to one event loop."""
+        if not self.clients:
+            self.lock = asyncio.Lock()
+        self.clients += 1
+
+    def disconnect(self) -> None:
+        """A client goes."""
+        self.clients -= 1
+
     async def create(self, bucket: str) -> None:
         """Make a bucket that is absent."""
         await asyncio.sleep(0)

@@ -7,7 +7,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias
 
@@ -295,6 +294,9 @@ class Join:
     model: str
     on: str | None = None
     select: Collection[str] | None = None
-    where: Where | None = dataclass_field(default=None, repr=False)
+    where: Where | None = None
     sort: Sequence[str] = ()
     limit: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Join of {self.model!r}{f' on {self.on!r}' if self.on else ''}>"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -301,3 +302,22 @@ class TestPhysicalNames:
     def test_reserved_and_odd_names_are_allowed(self, name: str) -> None:
         schema = auth_schema(naming=Naming(columns={"user.image": name}))
         assert schema.naming.columns["user.image"] == name
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (Field("integer", default="many"), "the default of thing.it does not fit its type, integer"),
+        (Field("integer", default=True), "the default of thing.it does not fit its type, integer"),
+        (Field("boolean", default=1), "the default of thing.it does not fit its type, boolean"),
+        (Field("string", default=5), "the default of thing.it does not fit its type, string"),
+        (Field("string", length=2, default="abc"), "the default of thing.it is longer than the field"),
+        (Field("enum", values=("a", "b"), default="c"), "the default of thing.it is none of its values: a, b"),
+        (Field("datetime", default=datetime(2026, 1, 1)), "the default of thing.it is a naive datetime"),  # noqa: DTZ001
+        (Field("datetime", on_update="now"), "the on_update of thing.it does not fit its type, datetime"),
+        (Field("string[]", default="a"), "the default of thing.it does not fit its type"),
+    ],
+)
+def test_a_constant_that_does_not_fit_its_field_is_refused(field: Field, said: str) -> None:
+    with pytest.raises(SchemaError, match=re.escape(said)):
+        Schema({"thing": Model(fields={"it": field})})

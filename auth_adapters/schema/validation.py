@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from auth_adapters.errors import SchemaError
-from auth_adapters.schema.fields import FIELD_TYPES, MISSING, ON_DELETE, Field
+from auth_adapters.schema.fields import DEFAULT_LENGTH, FIELD_TYPES, MISSING, ON_DELETE, Field
 from auth_adapters.schema.models import Model
 from auth_adapters.schema.naming import Naming
 
@@ -18,6 +19,18 @@ UNINDEXED: Final = frozenset({"text", "json", "string[]", "integer[]"})
 UNSORTED: Final = UNINDEXED
 MAX_LENGTH: Final = 16_383
 """Above it, MySQL cannot hold a VARCHAR of four-byte characters in one row."""
+TYPES_OF_CONSTANTS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "string": str,
+    "text": str,
+    "enum": str,
+    "integer": int,
+    "float": (int, float),
+    "boolean": bool,
+    "datetime": datetime,
+    "string[]": (list, tuple),
+    "integer[]": (list, tuple),
+    "bytes": (bytes, bytearray),
+}
 
 
 def validate(models: Mapping[str, Model], naming: Naming) -> None:
@@ -103,6 +116,21 @@ def _field(where: str, field: Field, models: Mapping[str, Model]) -> None:
         _reference(where, field, models)
     if field.transforms and field.references:
         raise SchemaError(f"{where}: a reference cannot have transforms")
+    for what, constant in (("default", field.default), ("on_update", field.on_update)):
+        if constant is not MISSING and constant is not None and not callable(constant):
+            _constant(f"the {what} of {where}", constant, field)
+
+
+def _constant(what: str, constant: object, field: Field) -> None:
+    kinds = TYPES_OF_CONSTANTS.get("string" if field.references else field.type, object)
+    if not isinstance(constant, kinds) or (isinstance(constant, bool) and field.type in ("integer", "float")):
+        raise SchemaError(f"{what} does not fit its type, {field.type}")
+    if isinstance(constant, datetime) and constant.utcoffset() is None:
+        raise SchemaError(f"{what} is a naive datetime; it needs a time zone")
+    if field.type == "enum" and constant not in field.values:
+        raise SchemaError(f"{what} is none of its values: {', '.join(field.values)}")
+    if isinstance(constant, str) and field.type == "string" and len(constant) > (field.length or DEFAULT_LENGTH):
+        raise SchemaError(f"{what} is longer than the field")
 
 
 def _reference(where: str, field: Field, models: Mapping[str, Model]) -> None:

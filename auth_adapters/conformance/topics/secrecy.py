@@ -15,7 +15,7 @@ from auth_adapters.query import Join, field
 
 __all__ = ["TestSecrecy"]
 
-SECRET = "-".join(["s3cr3t", "v4lue"])  # not one literal: tracebacks quote the lines of this file
+SECRET = "eul4v-t3rc3s"[::-1]  # as no line of this file has it: tracebacks quote lines
 
 
 def told_by(error: BaseException) -> str:

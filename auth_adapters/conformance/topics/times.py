@@ -15,7 +15,7 @@ from auth_adapters.query import field
 
 __all__ = ["TestTimes"]
 
-CHANGE = datetime(2026, 10, 25, 3)
+CHANGE = datetime(2026, 10, 25, 3, tzinfo=UTC).replace(tzinfo=None)
 
 
 class Autumn(tzinfo):

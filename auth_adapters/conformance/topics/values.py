@@ -52,7 +52,7 @@ ROUND_TRIPS: Mapping[str, Sequence[Any]] = {
 }
 
 
-class Color(str, enum.Enum):
+class Color(enum.StrEnum):
     """A string that is more than a string."""
 
     RED = "red"

@@ -518,7 +518,8 @@ PARTS: Final = ("Order", "JoinOne", "PerParent")
 def backend_page() -> str:
     """The private contract."""
     source, data = Source(protocols), Source(physical)
-    matching, cascades = (Source(importlib.import_module(f"auth_adapters.{name}")) for name in ("matching", "cascades"))
+    helpers = [importlib.import_module(f"auth_adapters.{name}") for name in ("matching", "cascades", "rules")]
+    matching, cascades, rules = map(Source, helpers)
 
     def protocol(name: str) -> list[str]:
         told = source.attributes(name)
@@ -548,10 +549,13 @@ def backend_page() -> str:
             "## matching",
             *(function(matching, name) for name in ("matcher", "in_order", "chosen", "fold")),
             "## cascades",
-            inspect.cleandoc(importlib.import_module("auth_adapters.cascades").__doc__ or ""),
+            inspect.cleandoc(helpers[1].__doc__ or ""),
             data_class(cascades, "Find", level=3),
             data_class(cascades, "DeletePlan", level=3),
             *(function(cascades, name) for name in ("plan_delete", "run_sync", "key_of")),
+            "## rules",
+            inspect.cleandoc(helpers[2].__doc__ or ""),
+            *(function(rules, name) for name in helpers[2].__all__),
         ]
     )
 

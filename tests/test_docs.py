@@ -184,7 +184,7 @@ def test_few_blocks_are_left_out_of_the_run_and_those_compile() -> None:
 
 
 def test_every_block_says_what_it_is_in_a_known_word() -> None:
-    known = {"python", "python-fragment", "pyi", "text", "console", "sql", "toml", ""}
+    known = {"python", "python-fragment", "pyi", "text", "console", "sh", "sql", "toml", ""}
     strange = {(named(page), block.language) for page in PAGES for block in blocks_of(page)}
     assert not {(page, language) for page, language in strange if language not in known}
 

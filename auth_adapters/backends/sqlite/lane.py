@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from auth_adapters.errors import TransientError
+from auth_adapters.errors import AdapterStateError, TransientError
 
 __all__ = ["Gate", "Lane", "Occupied"]
 
@@ -70,6 +70,7 @@ class Lane:
         self._waiting: deque[tuple[Job, asyncio.Future[Any]]] = deque()
         self._under_way = False
         self._driver: asyncio.Task[None] | None = None
+        self._at_rest: list[asyncio.Future[None]] = []
 
     async def open(self) -> None:
         """Connect. Errors are the driver's own."""
@@ -113,14 +114,14 @@ class Lane:
 
     async def _trip(self, batch: Batch) -> None:
         if self._connection is None:
-            raise sqlite3.ProgrammingError("the connection is closed")
+            raise AdapterStateError("the adapter was closed")
         await self._connection.execute_fetchall(batch)
 
     def _next(self) -> None:
         if self._waiting:
             self._driver = asyncio.get_running_loop().create_task(self._drive())
         else:
-            self._under_way = False
+            self._rest()
 
     async def _drive(self) -> None:
         while self._waiting:
@@ -141,13 +142,22 @@ class Lane:
                     future.set_result(result)
                 else:
                     future.set_exception(failure)
-        self._under_way = False
         self._driver = None
+        self._rest()
+
+    def _rest(self) -> None:
+        self._under_way = False
+        while self._at_rest:
+            waiter = self._at_rest.pop()
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def close(self) -> None:
         """Finish what is waiting, then end the thread."""
-        while self._driver is not None:
-            await asyncio.wait([self._driver])
+        while self._under_way:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._at_rest.append(waiter)
+            await waiter
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -1,7 +1,7 @@
 """Random questions over random records of every field type, against two independent answers."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +37,16 @@ MOMENTS: Final = [
     datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
 ]
+FAMILIES: Final = [
+    ["a", "a ", " a", "a\n", ""],
+    ["a", "A", "ab", "aB"],
+    ["%", "a%", "ab", "_", "\\"],
+    ["*", ".", "a.", "a*", "ab"],
+    ["z", "\uffee", "\U0001f600"],
+    ["e", "\u00e9", "e\u0301", "\u00c9"],
+    ["ss", "\u00df", "SS", "\u1e9e"],
+]
+"""Texts that some database takes for one another, or puts in another order."""
 OWNERS: Final = ("owner1", "owner2", "Owner1")
 
 short = st.text(alphabet="aAbB%_\\ ", max_size=5)
@@ -102,19 +112,37 @@ SAMPLES: Final = Schema(
 )
 
 
-def stored_values(name: str, kind: Kind) -> st.SearchStrategy[Any]:
-    """What a record may hold in a field."""
-    values = st.sampled_from(OWNERS) if name == "owner_id" else kind[1]
-    return st.one_of(st.none(), values, values)
+class Case(NamedTuple):
+    """Records, and questions about few fields and few values, so that many records match."""
+
+    rows: list[dict[str, Any]]
+    trees: list[Tree]
+    sort: tuple[str, ...]
 
 
-records = st.lists(
-    st.fixed_dictionaries({name: stored_values(name, kind) for name, kind in KINDS.items()}), min_size=1, max_size=10
-).map(lambda rows: [{"key": f"k{number}", **row} for number, row in enumerate(rows)])
-trees = trees_over(KINDS)
-sorts = st.lists(st.sampled_from(SORTABLE), unique=True, max_size=3).flatmap(
-    lambda names: st.tuples(*(st.sampled_from([name, f"-{name}"]) for name in names))
-)
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """A random case."""
+    names = draw(st.lists(st.sampled_from([*KINDS, *["title", "body", "label"] * 2]), min_size=1, max_size=3, unique=True))
+    pools = {name: draw(pool_of(name)) for name in names}
+    kinds = {name: (KINDS[name][0], st.sampled_from(pool)) for name, pool in pools.items()}
+    pools["owner_id"] = list(OWNERS)
+    held = {name: st.sampled_from(pools[name]) if name in pools else KINDS[name][1] for name in KINDS}
+    record = st.fixed_dictionaries({name: st.none() | values | values for name, values in held.items()})
+    rows = draw(st.lists(record, min_size=1, max_size=10))
+    several = draw(st.lists(trees_over(kinds), min_size=1, max_size=4))
+    sortable = [name for name in names if name in SORTABLE]
+    sort = draw(st.permutations([*sortable, draw(st.sampled_from(SORTABLE))]).map(dict.fromkeys).map(list))
+    directed = [draw(st.sampled_from([name, f"-{name}"])) for name in sort]
+    return Case([{"key": f"k{number}", **row} for number, row in enumerate(rows)], several, tuple(directed))
+
+
+def pool_of(name: str) -> st.SearchStrategy[list[Any]]:
+    """A few values for one field."""
+    kind, values = KINDS[name]
+    if kind == "text":
+        return st.builds(lambda family, one: [*family, one], st.sampled_from(FAMILIES), values)
+    return st.lists(values, min_size=1, max_size=4)
 
 
 async def fill(adapter: Adapter, rows: list[dict[str, Any]]) -> None:
@@ -156,12 +184,12 @@ class TestProperties(Topic):
         with Bench(harness, SAMPLES) as bench:
 
             @settings(QUIET, max_examples=150)
-            @given(rows=records, several=st.lists(trees, min_size=1, max_size=4))
-            def examples(rows: list[dict[str, Any]], several: list[Tree]) -> None:
+            @given(case=cases())
+            def examples(case: Case) -> None:
                 for one in bench.both:
-                    bench.run(fill(one, rows))
-                for tree in several:
-                    bench.run(check(rows, tree))
+                    bench.run(fill(one, case.rows))
+                for tree in case.trees:
+                    bench.run(check(case.rows, tree))
 
             examples()
 
@@ -178,11 +206,11 @@ class TestProperties(Topic):
         with Bench(harness, SAMPLES) as bench:
 
             @settings(QUIET, max_examples=100)
-            @given(rows=records, several=st.lists(trees, min_size=1, max_size=4))
-            def examples(rows: list[dict[str, Any]], several: list[Tree]) -> None:
-                bench.run(fill(bench.adapter, rows))
-                for tree in several:
-                    bench.run(check(rows, tree))
+            @given(case=cases())
+            def examples(case: Case) -> None:
+                bench.run(fill(bench.adapter, case.rows))
+                for tree in case.trees:
+                    bench.run(check(case.rows, tree))
 
             examples()
 
@@ -202,10 +230,11 @@ class TestProperties(Topic):
         with Bench(harness, SAMPLES) as bench:
 
             @settings(QUIET, max_examples=100)
-            @given(rows=records, tree=trees)
-            def examples(rows: list[dict[str, Any]], tree: Tree) -> None:
-                bench.run(fill(bench.adapter, rows))
-                bench.run(check(rows, tree))
+            @given(case=cases())
+            def examples(case: Case) -> None:
+                for tree in case.trees[:2]:
+                    bench.run(fill(bench.adapter, case.rows))
+                    bench.run(check(case.rows, tree))
 
             examples()
 
@@ -225,10 +254,11 @@ class TestProperties(Topic):
         with Bench(harness, SAMPLES) as bench:
 
             @settings(QUIET, max_examples=100)
-            @given(rows=records, tree=trees, sort=sorts, size=st.integers(1, 6))
-            def examples(rows: list[dict[str, Any]], tree: Tree, sort: tuple[str, ...], size: int) -> None:
-                bench.run(fill(bench.adapter, rows))
-                bench.run(check(rows, ("in_", "key", tuple(key_of(rows))), sort, size))
-                bench.run(check(rows, tree, sort, size))
+            @given(case=cases(), size=st.integers(1, 6))
+            def examples(case: Case, size: int) -> None:
+                bench.run(fill(bench.adapter, case.rows))
+                everything = ("in_", "key", tuple(key_of(case.rows)))
+                for tree, sort in ((everything, case.sort), (case.trees[0], case.sort), (everything, ())):
+                    bench.run(check(case.rows, tree, sort, size))
 
             examples()

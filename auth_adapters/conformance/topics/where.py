@@ -307,7 +307,7 @@ class TestLogic(Topic):
         assert await ranks(adapter, ~either) == [3, 4]
         assert await ranks(adapter, reduce(operator.and_, (~one for one in conditions))) == [3, 4]
         with pytest.raises(InvalidQueryError):
-            assert either | field("number").eq(None)
+            operator.or_(either, field("number").eq(None))
 
     async def test_a_thousand_searches_are_allowed(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
@@ -324,7 +324,7 @@ class TestLogic(Topic):
             predicate = predicate | leaf if level % 2 else predicate & ~leaf
         assert await ranks(adapter, predicate) == [0, *range(1, 32, 2)]
         with pytest.raises(InvalidQueryError):
-            assert predicate & field("number").ne(1)
+            operator.and_(predicate, field("number").eq(1))
 
     async def test_a_tower_of_complements_is_one_level_each(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
@@ -334,7 +334,7 @@ class TestLogic(Topic):
             predicate = ~predicate
         assert await ranks(adapter, predicate) == [1, 2]
         with pytest.raises(InvalidQueryError):
-            assert ~predicate
+            operator.invert(predicate)
 
     async def test_one_field_may_be_asked_about_twice(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)

@@ -8,10 +8,9 @@ import asyncio
 import string
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
+from random import Random
 from typing import Any, Final, TypeAlias, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
 from typing_extensions import Self
 
 from auth_adapters.adapter import BackendAdapter
@@ -23,63 +22,47 @@ from auth_adapters.protocols import Adapter
 from auth_adapters.query import Predicate, field
 from auth_adapters.schema.composition import Schema
 
-__all__ = ["QUIET", "Bench", "Kind", "Tree", "as_predicate", "holds", "in_order", "key_of", "trees_over"]
+__all__ = ["Bench", "Kind", "Tree", "as_predicate", "holds", "in_order", "key_of", "random_leaf", "random_tree"]
 
 T = TypeVar("T")
 Tree: TypeAlias = tuple[Any, ...]
-Kind: TypeAlias = tuple[str, st.SearchStrategy[Any]]
+Kind: TypeAlias = tuple[str, Sequence[Any]]
 """How a field is compared ("equal", "ordered", "text", "folded" text, "ascii" text, "null") and values to compare."""
 
 ORDERING: Final = ("lt", "lte", "gt", "gte")
 SEARCHING: Final = ("contains", "starts_with", "ends_with")
-QUIET: Final = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate, Phase.shrink],
-)
 LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def leaves(name: str, kind: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Tree]:
-    """Trees of one comparison of the field `name`."""
-    null = st.tuples(st.sampled_from(["eq", "ne"]), st.just(name), st.none())
-    if kind == "null":
-        return null
-    equal = st.tuples(st.sampled_from(["eq", "ne"]), st.just(name), values)
-    among = st.tuples(
-        st.sampled_from(["in_", "not_in"]), st.just(name), st.lists(st.none() | values, max_size=4).map(tuple)
-    )
-    choices = [null, equal, among]
-    if kind != "equal":
-        choices.append(st.tuples(st.sampled_from(ORDERING), st.just(name), values))
+def random_leaf(dice: Random, name: str, kind: str, pool: Sequence[Any]) -> Tree:
+    """A comparison of the field `name` with values of `pool`."""
+    forms = {"null": ["null"], "equal": ["null", "equal", "among"]}.get(kind, ["null", "equal", "among", "order"])
     if kind in ("text", "folded", "ascii"):
-        modes = st.sampled_from(["sensitive", "insensitive"]) if kind == "ascii" else st.just("sensitive")
-        choices += [st.tuples(st.sampled_from(SEARCHING), st.just(name), parts_of(values), modes)] * 2
-        if kind == "ascii":
-            choices.append(st.tuples(st.just("eq"), st.just(name), values, st.just("insensitive")))
-    return st.one_of(choices)
+        forms = [*forms, "search", "search", "search"]
+    form = dice.choice(forms)
+    if form == "null":
+        return (dice.choice(["eq", "ne"]), name, None)
+    mode = ("insensitive",) if kind == "ascii" and form != "order" and dice.random() < 0.5 else ()
+    if form == "among":
+        values = [dice.choice([None, *pool]) for _ in range(dice.randrange(4))]
+        return (dice.choice(["in_", "not_in"]), name, tuple(values), *mode)
+    value = dice.choice(pool)
+    if form == "search":
+        start = dice.choice([0, 0, -1, -2, 1])
+        return (dice.choice(SEARCHING), name, dice.choice([value, value[start:], value[:2]]), *mode)
+    return (dice.choice(ORDERING if form == "order" else ("eq", "ne")), name, value, *mode)
 
 
-def parts_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """The texts, and their beginnings and ends."""
-    return values | values.map(lambda text: text[:2]) | values.map(lambda text: text[-2:])
-
-
-def trees_over(kinds: Mapping[str, Kind]) -> st.SearchStrategy[Tree]:
-    """Trees of comparisons of these fields."""
-    leaf = st.one_of([leaves(name, kind, values) for name, (kind, values) in kinds.items()])
-
-    def wider(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
-        both = st.lists(inner, min_size=2, max_size=4)
-        return st.one_of(
-            both.map(lambda parts: ("and", *parts)),
-            both.map(lambda parts: ("or", *parts)),
-            inner.map(lambda part: ("not", part)),
-        )
-
-    return st.recursive(leaf, wider, max_leaves=8)
+def random_tree(dice: Random, leaves: Sequence[Tree]) -> Tree:
+    """A tree made of these, each once or more."""
+    forest = [*leaves]
+    while len(forest) > 1:
+        parts = [forest.pop(dice.randrange(len(forest))) for _ in range(min(len(forest), dice.choice([2, 2, 3])))]
+        whole: Tree = (dice.choice(["and", "or"]), *parts)
+        if dice.random() < 0.2:
+            whole = (dice.choice(["and", "or"]), whole, dice.choice(leaves))
+        forest.append(("not", whole) if dice.random() < 0.4 else whole)
+    return forest[0] if dice.random() < 0.7 else ("not", forest[0])
 
 
 def as_predicate(tree: Tree) -> Predicate:
@@ -117,7 +100,7 @@ def holds(tree: Tree, record: Mapping[str, Any], folded: Collection[str] = ()) -
     held, asked = plain(record[name]), plain(value)
     if op == "eq" and name in folded and held is not None and asked is not None:
         return bool(held.lower() == asked.lower())
-    if mode == ["insensitive"] and held is not None:
+    if mode == ["insensitive"] and held is not None and asked is not None:
         held, asked = held.translate(LOWER), asked.translate(LOWER)
     return compared(op, held, asked)
 

@@ -156,6 +156,15 @@ class TestAuthJs(Topic):
         assert await adapter.consume_one("verification_token", key) is None
         assert await adapter.count("verification_token") == 1
 
+    async def test_a_verification_token_is_one_of_its_identifier(self, connect: Connect) -> None:
+        adapter, _ = await open_authjs(connect)
+        for identifier, token in (("a", "1"), ("a", "2"), ("b", "1")):
+            data = {"identifier": identifier, "token": token, "expires": LATER}
+            await adapter.create("verification_token", data)
+            with refused(UniqueViolationError, "verification_token", "identifier", "token"):
+                await adapter.create("verification_token", data)
+        assert await adapter.count("verification_token") == 3
+
     async def test_authenticators_are_listed_and_none_for_an_unknown_user(self, connect: Connect) -> None:
         adapter, user = await open_authjs(connect)
         made = [await adapter.create("authenticator", authenticator_of(user, credential_id=one)) for one in "ab"]

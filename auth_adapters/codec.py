@@ -44,14 +44,13 @@ class FieldCodec:
             return None
         return self.store(value)
 
+    @property
     def initial(self) -> Any:
-        """What a missing key means on create: the default, else what an update would set, else None."""
-        default = self.field.default
-        if default is MISSING:
-            default = self.field.on_update
-        if default is MISSING:
-            return None
-        return default() if callable(default) else default
+        """What a missing key means on create, or what makes it: the default, else what an update would set, else None."""
+        for default in (self.field.default, self.field.on_update):
+            if default is not MISSING:
+                return default
+        return None
 
     def refreshed(self) -> Any:
         """What a missing key means on update, where `on_update` is declared."""
@@ -112,7 +111,15 @@ class ModelCodec:
         self.shadowed: tuple[FieldCodec, ...] = tuple(field for field in self.fields.values() if field.shadow)
         self.decode: Decoder = Decoder(tuple(self.fields.values()))
         self._names = frozenset(self.fields)
+        self._recipe = tuple(self._ingredient(field) for field in self.fields.values())
         self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
+
+    def _ingredient(self, field: FieldCodec) -> tuple[str, bool, Convert, Any]:
+        """What `encode_new` needs of a field; the default MISSING is the database's to make."""
+        default = field.initial
+        if field.name == "id" and self.model.makes_id:
+            default = MISSING if self.make_id is None else self.make_id
+        return field.name, field.field.required, field.store, default
 
     def field(self, name: str) -> FieldCodec:
         """The field of this name, or `UnknownFieldError`."""
@@ -143,16 +150,18 @@ class ModelCodec:
         if self.model.makes_id and not force_id and "id" in data:
             raise InvalidValueError(f"{self.name}.id is made for you; pass force_id=True to give your own")
         row = []
-        for name, field in self.fields.items():
+        for name, required, store, default in self._recipe:
             value = data.get(name, MISSING)
             if value is MISSING:
-                if name == "id" and self.model.makes_id:
-                    if self.make_id is None:
-                        continue
-                    value = self.make_id()
-                else:
-                    value = field.initial()
-            row.append(field.encode(value))
+                if default is MISSING:
+                    continue
+                value = default() if callable(default) else default
+            if value is not None:
+                row.append(store(value))
+            elif required:
+                raise InvalidValueError(f"{self.name}.{name} is required")
+            else:
+                row.append(None)
         if self.shadowed:
             row.extend(self._shadows(row))
         return tuple(row)

@@ -80,12 +80,13 @@ class Followed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
-    """All joins of a select. hidden: columns that the parent's rows carry for them."""
+    """All joins of a select. hidden: columns that the parent's rows carry for them. inline: the names of `in_row`."""
 
     ones: tuple[JoinOne, ...]
     encoders: tuple[Convert, ...]
     hidden: tuple[str, ...]
     in_row: tuple[InRow, ...]
+    inline: frozenset[str]
     followed: tuple[Followed, ...]
 
 
@@ -173,7 +174,14 @@ def plan_joins(
         in_row.append(InRow(name=one.name, start=start, marker=start + len(fields), decode=Decoder(fields)))
         encoders += where.encoders
         start += len(columns)
-    return Joining(ones=tuple(ones), encoders=encoders, hidden=hidden, in_row=tuple(in_row), followed=followed)
+    return Joining(
+        ones=tuple(ones),
+        encoders=encoders,
+        hidden=hidden,
+        in_row=tuple(in_row),
+        inline=frozenset(one.name for one in in_row),
+        followed=followed,
+    )
 
 
 def _plan_followed(codec: Codec, asked: JoinAsked, link: Link, at: int) -> Followed:

@@ -125,20 +125,28 @@ class Planner:
         if select is not None:
             select = tuple(field.name for field in codec.selected(select))
         page = _Page(codec, select, sorting, past, limit, offset)
-        asked, joins = read_where(where), read_joins(join)
+        asked = read_where(where)
+        joins = self._read_joins(join) if join else ()
         try:
             return self._find(page, asked, joins)
         except Unparsable:
             asked = read_where(parsable(codec, asked.predicate()))
             return self._find(page, asked, tuple(one.parsable(self.codec) for one in joins))
 
+    def _read_joins(self, join: Collection[str] | Mapping[str, Join]) -> tuple[JoinAsked, ...]:
+        """Joins by name alone are always the same."""
+        if isinstance(join, list | tuple) and all(isinstance(name, str) for name in join):
+            joins: tuple[JoinAsked, ...] = self._cache.find(("joins", *join), lambda: read_joins(join))
+            return joins
+        return read_joins(join)
+
     def _find(self, page: "_Page", asked: AskedFor, joins: tuple[JoinAsked, ...]) -> Asked[Select]:
         key = (page.key, asked.key, tuple([one.key for one in joins]) if joins else ())
         plan: Plan[Select] = self._cache.find(key, lambda: self._plan_find(page, asked, joins))
         if plan.joining is None:
             return Asked(page.codec, plan, encode_values(plan.encoders, asked.values) + page.values)
-        inline = {one.name for one in plan.joining.in_row}
-        joined = tuple(value for one in joins if one.name in inline for value in one.where.values)
+        inline = plan.joining.inline
+        joined = tuple([value for one in joins for value in one.where.values if one.name in inline])
         values = encode_values(plan.encoders, asked.values + joined) + page.values
         return Asked(page.codec, plan, values, encode_followed(plan.joining, joins))
 

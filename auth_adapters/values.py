@@ -188,6 +188,8 @@ def decode_datetime(stored: str) -> datetime:
 
 
 def _datetime_as_text(where: str, value: Any) -> str:
+    if type(value) is datetime and value.tzinfo is UTC:  # the common case; what is cut off are the microseconds
+        return encode_datetime(value)
     return encode_datetime(check_moment(where, value))
 
 
@@ -200,7 +202,7 @@ def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:
         check = partial(check_moment, where)
         return ValueCodec(kind="datetime", length=None, store=check, compare=check, load=_aware)
     store = partial(_datetime_as_text, where)
-    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=decode_datetime)
+    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=datetime.fromisoformat)
 
 
 def check_json(where: str, value: Any, depth: int = 0) -> Any:

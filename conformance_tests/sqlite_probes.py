@@ -5,9 +5,9 @@ import threading
 __all__ = ["quoted", "sqlite_threads"]
 
 
-def sqlite_threads() -> int:
-    """How many connections are open: each has a thread."""
-    return sum("_connection_worker_thread" in thread.name for thread in threading.enumerate())
+def sqlite_threads() -> set[threading.Thread]:
+    """The connections that are open: each has a thread."""
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
 
 
 def quoted(name: str) -> str:

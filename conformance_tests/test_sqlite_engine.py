@@ -1,7 +1,11 @@
-"""The suite on SQLite through an application's own SQLAlchemy engine."""
+"""The suite on SQLite through an application's own SQLAlchemy engine.
+
+The topics in which connections and transactions matter; the SQL is that of `test_sqlite`.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest_asyncio
@@ -10,12 +14,79 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from auth_adapters import Adapter, Observer, Schema, connect
 from auth_adapters.conformance import Harness
-from auth_adapters.conformance.suite import *
+from auth_adapters.conformance.suite import (
+    TestAtomicity,
+    TestAtomicityInTransactions,
+    TestCapabilities,
+    TestClosing,
+    TestConsume,
+    TestCreate,
+    TestCreateMany,
+    TestCreateTables,
+    TestEventLoops,
+    TestFailedTransactions,
+    TestFind,
+    TestIncrement,
+    TestJoinCosts,
+    TestJoins,
+    TestLifecycle,
+    TestNotNull,
+    TestObservation,
+    TestReferencedDelete,
+    TestReferences,
+    TestRunTransaction,
+    TestSavepoints,
+    TestSecrecy,
+    TestStateful,
+    TestTransactionMisuse,
+    TestTransactions,
+    TestUnique,
+    TestUpdate,
+    TestUpdateMany,
+    TestUpsert,
+)
 from conformance_tests.sqlite_probes import quoted
+
+__all__ = [
+    "TestAtomicity",
+    "TestAtomicityInTransactions",
+    "TestCapabilities",
+    "TestClosing",
+    "TestConsume",
+    "TestCreate",
+    "TestCreateMany",
+    "TestCreateTables",
+    "TestEventLoops",
+    "TestFailedTransactions",
+    "TestFind",
+    "TestIncrement",
+    "TestJoinCosts",
+    "TestJoins",
+    "TestLifecycle",
+    "TestNotNull",
+    "TestObservation",
+    "TestReferencedDelete",
+    "TestReferences",
+    "TestRunTransaction",
+    "TestSavepoints",
+    "TestSecrecy",
+    "TestStateful",
+    "TestTransactionMisuse",
+    "TestTransactions",
+    "TestUnique",
+    "TestUpdate",
+    "TestUpdateMany",
+    "TestUpsert",
+    "harness",
+]
 
 
 class EngineHarness(Harness):
     """One engine per database name, of the application's: disposed of here, never by the adapter."""
+
+    deviations = MappingProxyType(
+        {"test_nothing_is_logged_with_a_value": "the application's own driver logs what it is given, at level DEBUG"}
+    )
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -66,5 +137,3 @@ async def harness(tmp_path: Path) -> AsyncIterator[EngineHarness]:
     harness = EngineHarness(tmp_path)
     yield harness
     await harness.aclose()
-
-

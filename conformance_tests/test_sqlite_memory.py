@@ -1,6 +1,8 @@
-"""The suite on SQLite in memory: one connection for reading and writing, shared by every task."""
+"""The suite on SQLite in memory: one connection for reading and writing, shared by every task.
 
-import asyncio
+The topics in which connections and transactions matter; the SQL is that of `test_sqlite`.
+"""
+
 from types import MappingProxyType
 from typing import Any
 
@@ -9,8 +11,71 @@ import pytest
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.sqlite import SQLiteBackend
 from auth_adapters.conformance import Harness
-from auth_adapters.conformance.suite import *
+from auth_adapters.conformance.suite import (
+    TestAtomicity,
+    TestAtomicityInTransactions,
+    TestCapabilities,
+    TestClosing,
+    TestConsume,
+    TestCreate,
+    TestCreateMany,
+    TestCreateTables,
+    TestEventLoops,
+    TestFailedTransactions,
+    TestFind,
+    TestIncrement,
+    TestJoinCosts,
+    TestJoins,
+    TestLifecycle,
+    TestNotNull,
+    TestObservation,
+    TestReferencedDelete,
+    TestReferences,
+    TestRunTransaction,
+    TestSavepoints,
+    TestSecrecy,
+    TestStateful,
+    TestTransactionMisuse,
+    TestTransactions,
+    TestUnique,
+    TestUpdate,
+    TestUpdateMany,
+    TestUpsert,
+)
 from conformance_tests.sqlite_probes import quoted, sqlite_threads
+
+__all__ = [
+    "TestAtomicity",
+    "TestAtomicityInTransactions",
+    "TestCapabilities",
+    "TestClosing",
+    "TestConsume",
+    "TestCreate",
+    "TestCreateMany",
+    "TestCreateTables",
+    "TestEventLoops",
+    "TestFailedTransactions",
+    "TestFind",
+    "TestIncrement",
+    "TestJoinCosts",
+    "TestJoins",
+    "TestLifecycle",
+    "TestNotNull",
+    "TestObservation",
+    "TestReferencedDelete",
+    "TestReferences",
+    "TestRunTransaction",
+    "TestSavepoints",
+    "TestSecrecy",
+    "TestStateful",
+    "TestTransactionMisuse",
+    "TestTransactions",
+    "TestUnique",
+    "TestUpdate",
+    "TestUpdateMany",
+    "TestUpsert",
+    "harness",
+]
 
 ALONE = "a database in memory is one adapter's own and ends when that is closed"
 WAITS = "with one connection for all, readers wait for a transaction of others instead of seeing the state before it"
@@ -67,11 +132,7 @@ class MemoryHarness(Harness):
         return self.backends[database].statements
 
     async def open_connections(self, database: str) -> int:
-        for _ in range(200):  # a thread that has answered its last request needs a moment to end
-            if sqlite_threads() == self.threads_before:
-                return 0
-            await asyncio.sleep(0.01)
-        return sqlite_threads() - self.threads_before
+        return len(sqlite_threads() - self.threads_before)
 
 
 @pytest.fixture

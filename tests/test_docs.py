@@ -15,11 +15,16 @@ from shlex import split
 from types import CodeType, ModuleType
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from auth_adapters import BackendAdapter
 
 ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = sorted({*ROOT.glob("README.md"), *ROOT.glob("docs/**/*.md")})
 PAGES = sorted({*WITH_EXAMPLES, *ROOT.glob("*.md")})
 MAX_FRAGMENTS = 5
+TIMEOUT = 600.0
+"""Seconds after which the tests of a page count as hanging."""
 
 FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}) *(?P<language>[\w+-]*) *(?P<file>\S*) *(?P<options>.*)")
 HEADING = re.compile(r"#{1,6} +(.+?) *#*")
@@ -150,8 +155,17 @@ def run_as_file(folder: Path, block: Block) -> None:
         return
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
     command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(folder), block.file, *split(block.options)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def close_all(module: ModuleType) -> None:
+    """Close what an example that failed has left open: the thread of a connection keeps the process from ending."""
+    for value in vars(module).values():
+        if isinstance(value, BackendAdapter):
+            await value.close()
+        elif isinstance(value, AsyncEngine):
+            await value.dispose()
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
@@ -160,18 +174,26 @@ def test_the_examples_of_a_page_run_and_print_what_it_shows(
 ) -> None:
     examples = [block for block in blocks_of(page) if block.language == "python"]
     with main_module(tmp_path, monkeypatch) as module, asyncio.Runner() as runner:
-        for block in examples:
-            if block.file:
-                run_as_file(tmp_path, block)
-                continue
-            code = compiled(page, block)
-            printed = io.StringIO()
-            with redirect_stdout(printed):
-                made = eval(code, vars(module))  # noqa: S307  (the examples are ours)
-                if code.co_flags & inspect.CO_COROUTINE:
-                    runner.run(made)
-            if block.output is not None:
-                assert printed.getvalue() == block.output, f"{named(page)}, the example in line {block.line}"
+        try:
+            for block in examples:
+                if block.file:
+                    run_as_file(tmp_path, block)
+                    continue
+                printed = run_in(module, runner, compiled(page, block))
+                if block.output is not None:
+                    assert printed == block.output, f"{named(page)}, the example in line {block.line}"
+        finally:
+            runner.run(close_all(module))
+
+
+def run_in(module: ModuleType, runner: asyncio.Runner, code: CodeType) -> str:
+    """Run an example; what it printed."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        made = eval(code, vars(module))  # noqa: S307  (the examples are ours)
+        if code.co_flags & inspect.CO_COROUTINE:
+            runner.run(made)
+    return printed.getvalue()
 
 
 def test_few_blocks_are_left_out_of_the_run_and_those_compile() -> None:

@@ -156,8 +156,8 @@ async def test_a_lock_of_another_process_is_a_transient_error(tmp_path: Path) ->
             with pytest.raises(TransientError):
                 await db.create(USER, {"email": "a"})
             with pytest.raises(TransientError):
-                async with db.transaction():
-                    pass
+                async with db.transaction() as tx:
+                    await tx.count(USER)
             assert await db.count(USER) == 0
             other.rollback()
         await db.create(USER, {"email": "a"})

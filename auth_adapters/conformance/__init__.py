@@ -16,7 +16,8 @@ A binding is one file:
 
 import pytest
 
-pytest.register_assert_rewrite(*(f"auth_adapters.conformance.{name}" for name in ("topic", "topics", "expect", "trees")))
+REWRITTEN = ("topic", "topics", "expect", "trees", "machine")
+pytest.register_assert_rewrite(*(f"auth_adapters.conformance.{name}" for name in REWRITTEN))
 
 from auth_adapters.conformance.harness import Harness  # noqa: E402  (assertions are rewritten only from here on)
 

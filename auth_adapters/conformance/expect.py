@@ -12,12 +12,28 @@ from auth_adapters.conformance.topic import make_user
 from auth_adapters.errors import AuthAdapterError, ConstraintError, UnsupportedOperationError
 from auth_adapters.protocols import Adapter
 
-__all__ = ["PATIENCE", "expect_nothing_said_of", "needs", "patiently", "refused", "together"]
+__all__ = [
+    "PATIENCE",
+    "UndoError",
+    "expect_nothing_said_of",
+    "needs",
+    "patiently",
+    "refused",
+    "refuses_batches",
+    "refuses_bind",
+    "refuses_savepoints",
+    "refuses_transactions",
+    "together",
+]
 
 Test: TypeAlias = Callable[..., Awaitable[None]]
 
 PATIENCE: Final = 60.0
 """Seconds after which a test that waits counts as one that hangs."""
+
+
+class UndoError(Exception):
+    """What tests raise to undo a transaction."""
 
 
 @contextmanager

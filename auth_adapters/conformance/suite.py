@@ -27,6 +27,7 @@ from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
 from auth_adapters.conformance.topics.savepoints import TestSavepoints, TestTransactionMisuse
 from auth_adapters.conformance.topics.secrecy import TestSecrecy
 from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
+from auth_adapters.conformance.topics.stateful import TestStateful
 from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.times import TestTimes
 from auth_adapters.conformance.topics.transactions import TestFailedTransactions, TestTransactions
@@ -87,6 +88,7 @@ __all__ = [
     "TestSecrecy",
     "TestSerialIds",
     "TestSorting",
+    "TestStateful",
     "TestText",
     "TestTextModes",
     "TestTexts",

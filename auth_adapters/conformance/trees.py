@@ -6,12 +6,10 @@ A tree is plain data: ("eq", field, value), ("contains", field, text, mode), ("a
 
 import asyncio
 import string
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from random import Random
-from typing import Any, Final, TypeAlias, TypeVar
-
-from typing_extensions import Self
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from auth_adapters.adapter import BackendAdapter
 from auth_adapters.backends.memory import MemoryBackend
@@ -118,7 +116,7 @@ def compared(op: str, held: Any, asked: Any) -> bool:
         return held is asked if held is None or asked is None else bool(held == asked)
     if held is None:
         return False
-    answers = {
+    answers: dict[str, Callable[[], Any]] = {
         "lt": lambda: held < asked,
         "lte": lambda: held <= asked,
         "gt": lambda: held > asked,
@@ -137,7 +135,7 @@ def in_order(records: Iterable[Mapping[str, Any]], sort: Sequence[str], key: str
         name = entry.removeprefix("-")
         empty = [record for record in found if record[name] is None]
         full = [record for record in found if record[name] is not None]
-        full.sort(key=lambda record: plain(record[name]), reverse=entry.startswith("-"))  # noqa: B023
+        full.sort(key=lambda record: plain(record[name]), reverse=entry.startswith("-"))
         found = full + empty if entry.startswith("-") else empty + full
     return found
 
@@ -194,7 +192,7 @@ class Bench:
             try:
                 async with asyncio.timeout(PATIENCE):
                     done.set_result(await work)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (whoever asked gets it)
                 done.set_exception(error)
 
     async def _ask(self, work: Coroutine[Any, Any, T]) -> T:

@@ -15,6 +15,9 @@ from conformance_tests.test_sqlite import SQLiteHarness
 __all__ = ["BrokenMemory", "BrokenSQLite", "Fault", "in_adapter", "in_memory", "in_sqlite"]
 
 
+LANES = ("_reader", "_writer")
+
+
 @dataclass(frozen=True)
 class Fault:
     """What is broken, how it is bound, and the topics each of which must notice."""
@@ -41,6 +44,9 @@ class BrokenMemory(MemoryHarness):
         store = self.stores.setdefault(database, make_store())
         return self.adapter(self.backend(store, lock_timeout=3.0), schema=schema, observe=observe)
 
+    def release(self) -> None:
+        """Called after the test, whatever became of it."""
+
 
 class BrokenSQLite(SQLiteHarness):
     """The SQLite backend with a class in its place."""
@@ -54,13 +60,13 @@ class BrokenSQLite(SQLiteHarness):
         self.backends.setdefault(database, []).append(backend)
         return BackendAdapter(backend, schema=schema, observe=observe)
 
-    async def aclose(self) -> None:
-        for backends in self.backends.values():
-            for backend in backends:
-                release: Any = getattr(backend, "release", None)
-                if release is not None:
-                    await release()
-        await super().aclose()
+    def release(self) -> None:
+        """End every thread that a fault, or a test that failed, has left behind."""
+        for backend in (backend for backends in self.backends.values() for backend in backends):
+            lanes: list[Any] = [*getattr(backend, "leaked", ()), *(vars(backend).get(name) for name in LANES)]
+            for lane in lanes:
+                if lane is not None and lane._connection is not None:
+                    lane._connection.stop()
 
 
 def in_memory(backend: type[MemoryBackend], *topics: str) -> Fault:

@@ -23,6 +23,7 @@ __all__ = [
     "KeysetForgetsTies",
     "KeysetOffByOne",
     "LimitForAllParents",
+    "ListsEndEarly",
     "MixesUpGroups",
     "NeSkipsNull",
     "NoTieBreak",
@@ -142,6 +143,13 @@ class HiddenLimit(MemoryBackend):
 
     async def select(self, statement: Select, values: Values) -> list[Row]:
         return (await super().select(statement, values))[:100]
+
+
+class ListsEndEarly(MemoryBackend):
+    """Of a list only the first 999 values count."""
+
+    async def select(self, statement: Select, values: Values) -> list[Row]:
+        return await super().select(statement, tuple(v[:999] if isinstance(v, list) else v for v in values))
 
 
 class NoTieBreak(MemoryBackend):

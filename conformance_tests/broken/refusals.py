@@ -1,13 +1,15 @@
 """Faults of errors, capabilities, and of an adapter's life."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from auth_adapters import BackendAdapter, BackendError, ConstraintError
-from auth_adapters.backends.memory import MemoryBackend
+from auth_adapters.backends.memory import MemoryBackend, MemoryStore, Tables
 
 __all__ = [
+    "CreateTablesEmpties",
     "DeclaresLittle",
     "DegradesSilently",
     "ErrorsKeepTheirCause",
@@ -15,6 +17,8 @@ __all__ = [
     "ErrorsQuoteValues",
     "ErrorsWithoutFields",
     "ErrorsWithoutType",
+    "LivesInOneLoop",
+    "SaysNothing",
     "WorksWhenClosed",
 ]
 
@@ -96,3 +100,35 @@ class WorksWhenClosed(BackendAdapter):
 
     def _check_open(self) -> None:
         pass
+
+
+class SaysNothing(BackendAdapter):
+    """The observer is never told."""
+
+    def _tell(self, *what: Any) -> None:
+        pass
+
+
+class CreateTablesEmpties(MemoryBackend):
+    """Creating tables that are there makes them anew."""
+
+    async def create_tables(self) -> None:
+        self._store.tables = Tables()
+        await super().create_tables()
+
+
+class OneLock(MemoryStore):
+    """Its lock belongs to the event loop that first waited for it."""
+
+    only = None
+
+    @property
+    def writer(self) -> asyncio.Lock:
+        self.only = self.only or asyncio.Lock()
+        return self.only
+
+
+class LivesInOneLoop(MemoryBackend):
+    """Opened again in another event loop, it waits for the first one."""
+
+    make_store = OneLock

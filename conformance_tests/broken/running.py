@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Outcome:
-    """What became of one topic: tests that passed, that failed as declared, and, each with the reason, those that failed
-    and those that broke outside of the test.
+    """What became of one topic: tests that passed, tests that failed as declared, and, each with the reason, tests that
+    failed and tests that broke outside of themselves.
     """
 
     passed: list[str] = field(default_factory=list)
@@ -35,7 +35,9 @@ def binding(topics: Collection[str], modules: Collection[str], harness: str) -> 
             "",
             "@pytest.fixture",
             "def harness(tmp_path):",
-            f"    return {harness}",
+            f"    made = {harness}",
+            "    yield made",
+            "    made.release()",
             "",
         )
     )

@@ -1,13 +1,14 @@
 """Faults of the SQLite backend, as SQL invites them."""
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
 from sqlalchemy.sql.expression import ClauseElement
 
 from auth_adapters.backends.sql.compiler import Binds, Sql
-from auth_adapters.backends.sql.operations import Operations, Work
+from auth_adapters.backends.sql.operations import Operations, Request, Work
 from auth_adapters.backends.sqlite import SQLiteBackend
 from auth_adapters.backends.sqlite.compiler import SQLiteCompiler
 from auth_adapters.backends.sqlite.lane import Gate, Lane
@@ -31,24 +32,29 @@ __all__ = [
     "OneStatementPerParent",
     "OrderFoldsCase",
     "OverflowBecomesFloat",
+    "PastesValues",
     "RawDriverErrors",
+    "ReachesByHalfAKey",
     "ReadsAnOldSnapshot",
     "StoresBooleansUnconverted",
     "TurnsAreLost",
     "UniqueByEmailOnly",
+    "UniqueBySpelling",
+    "UnquotedNames",
     "WildcardsActive",
 ]
 
 
 class Miscompiling(SQLiteBackend):
-    """Compiles with another compiler."""
+    """Has another compiler, or other operations."""
 
-    compiler: type[SQLiteCompiler]
+    compiler: type[SQLiteCompiler] = SQLiteCompiler
+    operations: type[Operations] = Operations
 
     async def open(self, layout: Layout) -> None:
         await super().open(layout)
         self._compiler = self.compiler(layout)
-        self._operations = Operations(self._compiler, layout, explains=True)
+        self._operations = self.operations(self._compiler, layout, explains=True)
 
 
 class WildcardsActive(Miscompiling):
@@ -169,6 +175,16 @@ class UniqueByEmailOnly(Miscompiling):
     compiler = Compiler
 
 
+class UniqueBySpelling(Miscompiling):
+    """A case-insensitive field is unique by its spelling alone."""
+
+    class Compiler(Tables):
+        def recreated(self, text: str) -> str | None:
+            return text.replace("UNIQUE INDEX", "INDEX") if "_lower" in text else text
+
+    compiler = Compiler
+
+
 class NoIndexes(Miscompiling):
     """Indexes that are not unique are not made."""
 
@@ -222,6 +238,44 @@ class FlatConditions(Miscompiling):
     compiler = Compiler
 
 
+class UnquotedNames(Miscompiling):
+    """Names are not quoted."""
+
+    class Compiler(Statements):
+        def rewritten(self, text: str) -> str:
+            return text.replace('"', "")
+
+    compiler = Compiler
+
+
+class ReachesByHalfAKey(Miscompiling):
+    """A write to one record finds it by the first column of its primary key."""
+
+    class Compiler(SQLiteCompiler):
+        def _reach(
+            self, table: Table, condition: Condition, binds: Binds, *, one: bool, limit: int | None = None
+        ) -> ColumnElement[bool]:
+            half = replace(table, primary_key=table.primary_key[:1])
+            return super()._reach(half, condition, binds, one=one, limit=limit)
+
+    compiler = Compiler
+
+
+class PastesValues(Miscompiling):
+    """Values are pasted into the text of a question."""
+
+    class Pasting(Operations):
+        def select(self, statement: Select, values: Values) -> Work:
+            work = super().select(statement, values)
+            request = work.operation
+            if not isinstance(request, Request) or not all(isinstance(one, str) for one in request.parameters):
+                return work
+            text = request.text.replace("%", "%%").replace("?", "'%s'") % tuple(request.parameters)
+            return work._replace(operation=Request(text, ()))
+
+    operations = Pasting
+
+
 class ForeignKeysOff(SQLiteBackend):
     """Nobody switched foreign keys on."""
 
@@ -267,13 +321,14 @@ class RawDriverErrors(SQLiteBackend):
 class LeaksItsReader(SQLiteBackend):
     """The reading connection stays open."""
 
-    async def close(self) -> None:
-        self._leaked, self._reader = self._reader, self._writer
-        await super().close()
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        self.leaked: list[Lane] = []
 
-    async def release(self) -> None:
-        """Close it after all, once the test is over."""
-        await self._leaked.close()
+    async def close(self) -> None:
+        self.leaked.append(self._reader)
+        self._reader = self._writer
+        await super().close()
 
 
 class TurnsAreLost(SQLiteBackend):

@@ -1,5 +1,6 @@
 """Faults of storing values: what comes back is not what was given."""
 
+import json
 import struct
 import unicodedata
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ __all__ = [
     "DropsEmoji",
     "EmptyTextIsNull",
     "IntegersThroughFloats",
+    "JsonLosesNulls",
     "KeepsLocalTime",
     "LosesMilliseconds",
     "LowersSpelling",
@@ -111,6 +113,15 @@ class EmptyTextIsNull(Texts):
 
     def mistype(self, column: Column, text: str) -> str | None:
         return text or (None if column.nullable else text)
+
+
+class JsonLosesNulls(Miswriting):
+    """Keys of JSON objects that hold null are left out."""
+
+    def miswrite(self, table: Table, column: Column, value: Any) -> Any:
+        if column.kind != "json":
+            return value
+        return json.dumps(json.loads(value, object_pairs_hook=lambda pairs: {k: v for k, v in pairs if v is not None}))
 
 
 class LowersSpelling(Miswriting):

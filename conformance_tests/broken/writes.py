@@ -2,25 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from auth_adapters import ALL, BackendAdapter, BackendError, UniqueViolationError
 from auth_adapters.backends.memory import MemoryBackend, MemoryStore
 from auth_adapters.physical import Delete, Insert, Row, Table, Update, Values
+from auth_adapters.rules import unique_violation
 
 __all__ = [
     "BatchIsNotAtomic",
     "CountsModified",
+    "DeleteManyIsNotAtomic",
     "DeleteRemovesSeveral",
+    "DropsUnknownFields",
     "EmptyWhereMeansAll",
+    "IgnoresForcedIds",
     "MissRaises",
+    "NoneTakesTheDefault",
     "NoopUpdateIsAMiss",
+    "NullsCollide",
     "ReturnsStaleRow",
     "ReusesSerials",
     "ShufflesSerials",
     "SwallowsUnique",
+    "TakesNaiveTimes",
     "UpdateChangesSeveral",
     "UpdateForgetsOnUpdate",
+    "UpdateManyIsNotAtomic",
 ]
 
 
@@ -121,6 +130,41 @@ class DeleteRemovesSeveral(MemoryBackend):
         return await super().delete(replace(statement, limit=None), values)
 
 
+class UpdateManyIsNotAtomic(MemoryBackend):
+    """`update_many` keeps what it changed before the record that fails."""
+
+    async def update_many(self, statement: Update, values: Values) -> int:
+        rows = self._matching(statement.table, statement.condition, values)
+        for row in rows:
+            await self._write(lambda row=row: self._change(statement, row, self._assigned(statement, values)))  # type: ignore[misc]
+        return len(rows)
+
+
+class DeleteManyIsNotAtomic(MemoryBackend):
+    """`delete_many` keeps what it removed before the record that refuses."""
+
+    async def delete(self, statement: Delete, values: Values) -> int:
+        if statement.limit is not None:
+            return await super().delete(statement, values)
+        removed = 0
+        one = replace(statement, limit=len(values))
+        while await super().delete(one, (*values, 1)):
+            removed += 1
+        return removed
+
+
+class NullsCollide(MemoryBackend):
+    """A second NULL in a unique key is taken for a duplicate."""
+
+    def _store_new(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+        for columns in table.unique_keys[1:]:
+            held = [row[column] for column in columns]
+            others = self._tables().of(table).values()
+            if None in held and any([other[column] for column in columns] == held for other in others):
+                raise unique_violation(table, columns)
+        return super()._store_new(table, row)
+
+
 class MissRaises(MemoryBackend):
     """Deleting what is not there is an error."""
 
@@ -139,3 +183,37 @@ class EmptyWhereMeansAll(BackendAdapter):
 
     async def delete_many(self, model: Any, where: Any) -> int:
         return await super().delete_many(model, ALL if where in ({}, None) else where)
+
+
+class NoneTakesTheDefault(BackendAdapter):
+    """An explicit None counts as a missing key."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        return await super().create(model, {key: value for key, value in data.items() if value is not None}, **options)
+
+
+class IgnoresForcedIds(BackendAdapter):
+    """The adapter makes every id, whatever `force_id` says."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        options.pop("force_id", None)
+        return await super().create(model, {key: value for key, value in data.items() if key != "id"}, **options)
+
+
+class DropsUnknownFields(BackendAdapter):
+    """A field that does not exist is left out."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        known = self._planner.codec.model(model).fields
+        return await super().create(model, {key: value for key, value in data.items() if key in known}, **options)
+
+
+class TakesNaiveTimes(BackendAdapter):
+    """A time without a zone is taken for UTC."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        guessed = {
+            key: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+            for key, value in data.items()
+        }
+        return await super().create(model, guessed, **options)

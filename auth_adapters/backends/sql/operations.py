@@ -53,9 +53,12 @@ Operation: TypeAlias = Generator[Request, Answer, T]
 
 
 class Work(NamedTuple):
-    """An operation and what it needs. writes: the writing connection. several: a transaction around it."""
+    """An operation and what it needs. writes: the writing connection. several: a transaction around it.
 
-    operation: Operation[Any]
+    A single request is an operation too: it returns its rows.
+    """
+
+    operation: Operation[Any] | Request
     writes: bool
     several: bool = False
 
@@ -102,7 +105,7 @@ class Operations:
     def select(self, statement: Select, values: Values) -> Work:
         """The rows asked for."""
         sql: Sql = self._sql(statement, lambda: self._compiler.select(statement))
-        return Work(_rows(sql.text, sql.parameters(values)), False)
+        return Work(Request(sql.text, sql.parameters(values)), False)
 
     def count(self, statement: Count, values: Values) -> Work:
         """How many rows match."""
@@ -225,10 +228,6 @@ class Operations:
         sql = self._compiler.select(Select(table=table, columns=columns, condition=condition))
         answer = yield Request(sql.text, sql.parameters(values))
         return [dict(zip(columns, row, strict=True)) for row in answer.rows]
-
-
-def _rows(text: str, parameters: Parameters) -> Operation[list[Row]]:
-    return (yield Request(text, parameters)).rows
 
 
 def _number(text: str, parameters: Parameters) -> Operation[int]:

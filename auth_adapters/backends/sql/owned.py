@@ -65,6 +65,8 @@ class Runner:
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
         operation = work.operation
+        if isinstance(operation, Request):
+            return (await self._execute(operation)).rows
         try:
             request = next(operation)
             while True:
@@ -148,13 +150,24 @@ class EngineBackend(SqlVerbs):
             await runner.statement("COMMIT")
             return result
 
+    async def _connect(self) -> AsyncConnection:
+        """A connection of the engine. One that arrives after its caller was cancelled goes back at once."""
+        arriving = asyncio.ensure_future(self._engine.connect().start())
+        try:
+            return await asyncio.shield(arriving)
+        except asyncio.CancelledError:
+            await asyncio.wait([arriving])
+            if not arriving.cancelled() and arriving.exception() is None:
+                await arriving.result().close()
+            raise
+        except DBAPIError as error:
+            failure = self._dialect.error(error, self._layout)
+        raise failure from None
+
     @asynccontextmanager
     async def _runner(self) -> AsyncIterator[Runner]:
         async with self._turn or nullcontext():
-            try:
-                connection = await self._engine.connect()
-            except DBAPIError as error:
-                raise self._dialect.error(error, self._layout) from None
+            connection = await self._connect()
             try:
                 await self._dialect.prepare(connection)
                 yield Runner(connection, self._dialect, self._layout)

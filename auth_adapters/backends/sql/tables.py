@@ -92,7 +92,9 @@ def _table(table: physical.Table, layout: physical.Layout, metadata: MetaData) -
 def _foreign_key(key: physical.ForeignKey, schema: str | None) -> ForeignKeyConstraint:
     target = f"{schema}.{key.target}" if schema else key.target
     action = {"cascade": "CASCADE", "set_null": "SET NULL", "restrict": "NO ACTION"}[key.on_delete]
-    return ForeignKeyConstraint([key.column], [f"{target}.{key.target_column}"], name=quoted_name(key.name, quote=True), ondelete=action)
+    return ForeignKeyConstraint(
+        [key.column], [f"{target}.{key.target_column}"], name=quoted_name(key.name, quote=True), ondelete=action
+    )
 
 
 def _column(column: physical.Column) -> Column[Any]:

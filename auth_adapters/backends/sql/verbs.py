@@ -1,6 +1,6 @@
 """The physical verbs in SQL: each makes its operation; who has a connection performs it."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from auth_adapters.backends.sql.operations import Operations, Work
@@ -14,41 +14,32 @@ class SqlVerbs:
 
     _operations: Operations
 
-    async def _perform(self, work: Work) -> Any:
+    def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         raise NotImplementedError
 
-    async def insert(self, statement: Insert, rows: Sequence[Row]) -> list[Row]:
-        made: list[Row] = await self._perform(self._operations.insert(statement, rows))
-        return made
+    def insert(self, statement: Insert, rows: Sequence[Row]) -> Coroutine[Any, Any, list[Row]]:
+        return self._perform(self._operations.insert(statement, rows))
 
-    async def select(self, statement: Select, values: Values) -> list[Row]:
-        rows: list[Row] = await self._perform(self._operations.select(statement, values))
-        return rows
+    def select(self, statement: Select, values: Values) -> Coroutine[Any, Any, list[Row]]:
+        return self._perform(self._operations.select(statement, values))
 
-    async def count(self, statement: Count, values: Values) -> int:
-        number: int = await self._perform(self._operations.count(statement, values))
-        return number
+    def count(self, statement: Count, values: Values) -> Coroutine[Any, Any, int]:
+        return self._perform(self._operations.count(statement, values))
 
-    async def update_one(self, statement: Update, values: Values) -> Row | None:
-        row: Row | None = await self._perform(self._operations.update_one(statement, values))
-        return row
+    def update_one(self, statement: Update, values: Values) -> Coroutine[Any, Any, Row | None]:
+        return self._perform(self._operations.update_one(statement, values))
 
-    async def update_many(self, statement: Update, values: Values) -> int:
-        number: int = await self._perform(self._operations.update_many(statement, values))
-        return number
+    def update_many(self, statement: Update, values: Values) -> Coroutine[Any, Any, int]:
+        return self._perform(self._operations.update_many(statement, values))
 
-    async def increment_one(self, statement: Increment, values: Values) -> Row | None:
-        row: Row | None = await self._perform(self._operations.increment_one(statement, values))
-        return row
+    def increment_one(self, statement: Increment, values: Values) -> Coroutine[Any, Any, Row | None]:
+        return self._perform(self._operations.increment_one(statement, values))
 
-    async def delete(self, statement: Delete, values: Values) -> int:
-        number: int = await self._perform(self._operations.delete(statement, values))
-        return number
+    def delete(self, statement: Delete, values: Values) -> Coroutine[Any, Any, int]:
+        return self._perform(self._operations.delete(statement, values))
 
-    async def consume_one(self, statement: Delete, values: Values) -> Row | None:
-        row: Row | None = await self._perform(self._operations.consume_one(statement, values))
-        return row
+    def consume_one(self, statement: Delete, values: Values) -> Coroutine[Any, Any, Row | None]:
+        return self._perform(self._operations.consume_one(statement, values))
 
-    async def upsert(self, statement: Upsert, values: Values) -> tuple[Row, bool]:
-        result: tuple[Row, bool] = await self._perform(self._operations.upsert(statement, values))
-        return result
+    def upsert(self, statement: Upsert, values: Values) -> Coroutine[Any, Any, tuple[Row, bool]]:
+        return self._perform(self._operations.upsert(statement, values))

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -100,26 +101,15 @@ class SQLiteBackend(SqlVerbs):
 
     async def begin(self, isolation: Isolation | None) -> BackendTransaction:
         await self._gate.enter(alone=True)
-        try:
-            await self._writer.run(lambda connection: self._thread.execute(connection, "BEGIN IMMEDIATE"))
-        except BaseException:
-            await asyncio.shield(self._abandon())
-            raise
         return LaneTransaction(self._writer, self._operations, self._thread, self._gate)
-
-    async def _abandon(self) -> None:
-        try:
-            await self._writer.run(self._thread.roll_back)
-        finally:
-            self._gate.leave()
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return BoundTransaction(connection_or_session, SQLiteOwned(), self._operations, self._layout)
 
-    async def _perform(self, work: Work) -> Any:
+    def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         if not work.writes and not self._memory:
-            return await self._reader.run(lambda connection: self._thread.within(work, connection))
-        return await self._alone(lambda connection: self._thread.alone(work, connection))
+            return self._reader.run(partial(self._thread.within, work))
+        return self._alone(partial(self._thread.alone, work))
 
     async def _alone(self, job: Callable[[sqlite3.Connection], T]) -> T:
         while True:

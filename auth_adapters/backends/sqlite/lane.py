@@ -81,6 +81,7 @@ class Lane:
             factory=JobConnection,
             cached_statements=512,
         )
+        connection._thread.daemon = True  # an adapter that nobody closes must not keep the process from ending
         self._connection = await connection
         try:
             await self.run(self._prepare)

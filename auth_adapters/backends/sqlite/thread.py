@@ -1,7 +1,8 @@
 """What runs on a SQLite connection's thread: whole operations, from BEGIN to COMMIT."""
 
 import sqlite3
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from auth_adapters.backends.sql.operations import Answer, Request, Work
 from auth_adapters.backends.sqlite.errors import sqlite_error
@@ -10,6 +11,8 @@ from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout
 
 __all__ = ["OnThread"]
+
+T = TypeVar("T")
 
 
 class OnThread:
@@ -37,6 +40,8 @@ class OnThread:
     def within(self, work: Work, connection: sqlite3.Connection) -> Any:
         """An operation inside whatever transaction there is."""
         operation = work.operation
+        if isinstance(operation, Request):
+            return self._rows(operation, connection)
         failure: AuthAdapterError | None = None
         try:
             request = next(operation)
@@ -54,6 +59,14 @@ class OnThread:
         except StopIteration as end:
             return end.value
 
+    def _rows(self, request: Request, connection: sqlite3.Connection) -> Any:
+        self.statements += 1
+        try:
+            return connection.execute(request.text, request.parameters).fetchall()
+        except sqlite3.Error as error:
+            failure = sqlite_error(error, self._layout)
+        raise failure from None
+
     def execute(self, connection: sqlite3.Connection, *statements: str) -> None:
         """Statements without parameters."""
         failure = None
@@ -69,6 +82,11 @@ class OnThread:
         """Undo what is open, if anything is."""
         if connection.in_transaction:
             self.execute(connection, "ROLLBACK")
+
+    def first(self, job: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> T:
+        """The first job of a transaction, behind its BEGIN."""
+        self.execute(connection, "BEGIN IMMEDIATE")
+        return job(connection)
 
     def create(self, statements: list[str], connection: sqlite3.Connection) -> None:
         """Create tables and indexes, all or none."""

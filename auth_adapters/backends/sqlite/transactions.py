@@ -1,6 +1,9 @@
 """Transactions and savepoints on the writing connection."""
 
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
 
 from auth_adapters.backends.sql.operations import Operations, Work
 from auth_adapters.backends.sql.verbs import SqlVerbs
@@ -10,28 +13,43 @@ from auth_adapters.protocols import BackendTransaction
 
 __all__ = ["LaneSavepoint", "LaneTransaction"]
 
+T = TypeVar("T")
+
 
 class LaneTransaction(SqlVerbs):
-    """A transaction on the writing connection; other writers wait at the gate until it ends."""
+    """A transaction on the writing connection; other writers wait at the gate until it ends.
+
+    BEGIN travels with its first statement, which is where a lock of another process is met.
+    """
 
     def __init__(self, lane: Lane, operations: Operations, thread: OnThread, gate: Gate) -> None:
         self._lane = lane
         self._operations = operations
         self._thread = thread
         self._gate = gate
+        self._used = False
 
-    async def _perform(self, work: Work) -> Any:
-        return await self._lane.run(lambda connection: self._thread.within(work, connection))
+    def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
+        return self.run(partial(self._thread.within, work))
+
+    def run(self, job: Callable[[sqlite3.Connection], T]) -> Coroutine[Any, Any, T]:
+        """Run a job inside the transaction."""
+        if self._used:
+            return self._lane.run(job)
+        self._used = True
+        return self._lane.run(partial(self._thread.first, job))
 
     async def commit(self) -> None:
         try:
-            await self._lane.run(self._thread.commit)
+            if self._used:
+                await self._lane.run(self._thread.commit)
         finally:
             self._gate.leave()
 
     async def rollback(self) -> None:
         try:
-            await self._lane.run(self._thread.roll_back)
+            if self._used:
+                await self._lane.run(self._thread.roll_back)
         finally:
             self._gate.leave()
 
@@ -55,8 +73,8 @@ class LaneSavepoint(SqlVerbs):
         await savepoint._say(f"SAVEPOINT {savepoint._name}")
         return savepoint
 
-    async def _perform(self, work: Work) -> Any:
-        return await self._outer._perform(work)
+    def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
+        return self._outer._perform(work)
 
     async def commit(self) -> None:
         await self._say(f"RELEASE {self._name}")
@@ -69,4 +87,4 @@ class LaneSavepoint(SqlVerbs):
 
     async def _say(self, *statements: str) -> None:
         thread = self._outer._thread
-        await self._outer._lane.run(lambda connection: thread.execute(connection, *statements))
+        await self._outer.run(lambda connection: thread.execute(connection, *statements))

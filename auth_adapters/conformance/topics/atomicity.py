@@ -263,6 +263,10 @@ class TestAtomicityInTransactions(Race):
             assert (await waiting is None) == commits
         assert await racers[0].count("verification") == 0
 
+    async def add(self, adapter: Adapter) -> Any:
+        """The counter, one more than it was."""
+        return await adapter.increment_one("counter", {"name": "a"}, {"value": 1})
+
     @needs("transactions")
     async def test_increments_wait_for_a_transaction(self, connect: Connect, width: int) -> None:
         racers = await self.racing(connect, width, COUNTERS)
@@ -270,9 +274,7 @@ class TestAtomicityInTransactions(Race):
         async with patiently():
             async with racers[0].transaction() as tx:
                 await tx.increment_one("counter", {"name": "a"}, {"value": 1})
-                waiting = [
-                    asyncio.create_task(one.increment_one("counter", {"name": "a"}, {"value": 1})) for one in racers[:10]
-                ]
+                waiting = [asyncio.create_task(self.add(one)) for one in racers[:10]]
                 await asyncio.sleep(0.02)
                 await tx.increment_one("counter", {"name": "a"}, {"value": 1})
             got = await asyncio.gather(*waiting)

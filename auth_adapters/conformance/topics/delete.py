@@ -17,11 +17,7 @@ from auth_adapters.schema.models import Model
 __all__ = ["TestDelete", "TestDeleteMany"]
 
 GRANTS = Schema(
-    {
-        "grant": Model(
-            fields={"subject": Field("string"), "scope": Field("string")}, primary_key=("subject", "scope")
-        )
-    }
+    {"grant": Model(fields={"subject": Field("string"), "scope": Field("string")}, primary_key=("subject", "scope"))}
 )
 
 

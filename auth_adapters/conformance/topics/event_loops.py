@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from auth_adapters.capabilities import Capabilities
 from auth_adapters.conformance.harness import Harness
 from auth_adapters.conformance.topic import Topic, left_open, make_user, new_database
 from auth_adapters.errors import AdapterStateError
@@ -26,6 +27,18 @@ class TestEventLoops(Topic):
             assert first.run(adapter.count("user")) == 0
             first.run(adapter.close())
             first.run(harness.aclose())
+
+    def test_plain_code_may_ask_what_it_can_do(self, harness: Harness) -> None:
+        adapter = harness.connect(new_database(), auth_schema())
+        with pytest.raises(AdapterStateError):
+            assert adapter.capabilities
+        with asyncio.Runner() as runner:
+            runner.run(adapter.open())
+            assert isinstance(adapter.capabilities, Capabilities)
+            runner.run(adapter.close())
+            runner.run(harness.aclose())
+        with pytest.raises(AdapterStateError):
+            assert adapter.capabilities
 
     def test_once_closed_it_can_be_opened_in_another_loop(self, harness: Harness) -> None:
         database = new_database()

@@ -27,9 +27,7 @@ SOCIAL = Extension(
         "invitation": Model(
             fields={
                 "inviter_id": Field("id", references=Reference(model="user")),
-                "invitee_id": Field(
-                    "id", required=False, references=Reference(model="user", on_delete="set_null")
-                ),
+                "invitee_id": Field("id", required=False, references=Reference(model="user", on_delete="set_null")),
                 "team_slug": Field("string", required=False, references=Reference(model="team", field="slug")),
                 "rank": Field("integer", default=0),
             }

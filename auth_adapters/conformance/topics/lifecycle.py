@@ -266,11 +266,10 @@ class TestClosing(Topic):
     async def test_a_cancelled_open_leaves_nothing_open(self, harness: Harness) -> None:
         database = new_database()
         async with patiently():
-            for pauses in range(6):
+            for pauses in range(10):
                 adapter = harnessed(harness, database)
                 opening = asyncio.create_task(adapter.open())
-                for _ in range(pauses):
-                    await asyncio.sleep(0)
+                await asyncio.sleep(pauses * 0.0002)
                 opening.cancel()
                 await asyncio.wait([opening])
                 await adapter.close()
@@ -293,10 +292,11 @@ class TestClosing(Topic):
     async def test_a_cancelled_verb_leaves_the_adapter_sound(self, connect: Connect, verb: str) -> None:
         adapter = await connect()
         async with patiently():
-            for pauses in range(12):
+            for pauses in range(20):
                 task = asyncio.ensure_future(VERBS[verb](adapter))
-                for _ in range(pauses):
+                for _ in range(pauses % 10):
                     await asyncio.sleep(0)
+                await asyncio.sleep(pauses // 10 * pauses * 0.0001)
                 task.cancel()
                 await asyncio.wait([task])
             await adapter.delete_many("user", ALL)
@@ -348,9 +348,7 @@ class TestCreateTables(Topic):
         assert {frozenset(row) for row in await harness.stored(database, "user")} == {frozenset(rows[0])}
 
     @pytest.mark.parametrize("verb", VERBS)
-    async def test_a_verb_on_a_table_that_is_not_there_says_how_to_create_it(
-        self, harness: Harness, verb: str
-    ) -> None:
+    async def test_a_verb_on_a_table_that_is_not_there_says_how_to_create_it(self, harness: Harness, verb: str) -> None:
         async with harnessed(harness, new_database(), COUNTER) as adapter:
             with pytest.raises(TableMissingError, match="create_tables"):
                 await VERBS[verb](adapter)

@@ -17,8 +17,14 @@ __all__ = ["TestPurge"]
 
 LEASES = Schema(
     {
-        "lease": Model(
-            fields={"name": Field("string"), "until": Field("datetime", required=False)}, expires="until"
+        "lease": Model(fields={"name": Field("string"), "until": Field("datetime", required=False)}, expires="until"),
+        "link": Model(
+            fields={
+                "name": Field("string"),
+                "parent_id": Field("id", required=False, references=Reference(model="link")),
+                "until": Field("datetime"),
+            },
+            expires="until",
         ),
         "receipt": Model(fields={"expires_at": Field("datetime")}),
         "seal": Model(
@@ -58,25 +64,25 @@ class TestPurge(Topic):
         adapter = await connect(LEASES)
         tick = timedelta(milliseconds=1)
         await leases(adapter, NOW - tick, NOW, NOW + tick)
-        assert await adapter.purge_expired(now=NOW) == {"lease": 2}
+        assert await adapter.purge_expired(now=NOW) == {"lease": 2, "link": 0}
         assert await left(adapter) == ["2"]
 
     async def test_now_is_taken_to_the_millisecond(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         await leases(adapter, NOW, NOW + timedelta(milliseconds=1))
-        assert await adapter.purge_expired(now=NOW + timedelta(microseconds=999)) == {"lease": 1}
+        assert await adapter.purge_expired(now=NOW + timedelta(microseconds=999)) == {"lease": 1, "link": 0}
 
     async def test_now_may_be_in_any_time_zone(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         await leases(adapter, NOW, LATER)
         moment = NOW.astimezone(timezone(timedelta(hours=-11)))
-        assert await adapter.purge_expired(now=moment) == {"lease": 1}
+        assert await adapter.purge_expired(now=moment) == {"lease": 1, "link": 0}
 
     async def test_only_models_that_declare_an_expiry_are_reached(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         await adapter.create("receipt", {"expires_at": EARLIER})
         await leases(adapter, EARLIER)
-        assert await adapter.purge_expired(now=NOW) == {"lease": 1}
+        assert await adapter.purge_expired(now=NOW) == {"lease": 1, "link": 0}
         assert await adapter.count("receipt") == 1
 
     async def test_every_declared_model_is_counted_even_if_nothing_went(self, adapter: Adapter) -> None:
@@ -97,27 +103,40 @@ class TestPurge(Topic):
     async def test_what_never_expires_stays(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         await leases(adapter, None, EARLIER)
-        assert await adapter.purge_expired(now=NOW) == {"lease": 1}
+        assert await adapter.purge_expired(now=NOW) == {"lease": 1, "link": 0}
         assert await left(adapter) == ["0"]
 
     @pytest.mark.parametrize("batch", [1, 2, 3, 7, 8, 1000])
     async def test_it_goes_on_until_nothing_is_left_whatever_the_batch(self, connect: Connect, batch: int) -> None:
         adapter = await connect(LEASES)
         await leases(adapter, *[EARLIER] * 7, LATER)
-        assert await adapter.purge_expired(now=NOW, batch=batch) == {"lease": 7}
+        assert await adapter.purge_expired(now=NOW, batch=batch) == {"lease": 7, "link": 0}
         assert await left(adapter) == ["7"]
 
     async def test_what_refers_to_it_goes_too_and_is_not_counted(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         lease = await adapter.create("lease", {"name": "old", "until": EARLIER})
         await adapter.create("seal", {"lease_id": lease["id"], "expires_at": LATER})
-        assert await adapter.purge_expired(now=NOW) == {"lease": 1}
+        assert await adapter.purge_expired(now=NOW) == {"lease": 1, "link": 0}
         assert await adapter.count("seal") == 0
+
+    @pytest.mark.parametrize("batch", [1, 2, 3, 100])
+    async def test_it_goes_on_where_what_has_expired_refers_to_its_like(self, connect: Connect, batch: int) -> None:
+        adapter = await connect(LEASES)
+        parent = None
+        for number in range(9):
+            data = {"name": f"{number}", "until": EARLIER, "parent_id": parent}
+            link = await adapter.create("link", data)
+            parent = None if number % 3 == 2 else link["id"]
+        await adapter.create("link", {"name": "new", "until": LATER})
+        await adapter.purge_expired(now=NOW, batch=batch)
+        assert [link["name"] for link in await adapter.find_many("link")] == ["new"]
 
     async def test_it_can_be_repeated(self, connect: Connect) -> None:
         adapter = await connect(LEASES)
         await leases(adapter, EARLIER)
-        assert [await adapter.purge_expired(now=NOW) for _ in range(2)] == [{"lease": 1}, {"lease": 0}]
+        got = [await adapter.purge_expired(now=NOW) for _ in range(2)]
+        assert got == [{"lease": 1, "link": 0}, {"lease": 0, "link": 0}]
 
     @pytest.mark.parametrize("batch", [0, -1, 1.5, "1", None, True, 2**63])
     async def test_a_batch_that_is_no_positive_whole_number_is_refused(self, connect: Connect, batch: Any) -> None:

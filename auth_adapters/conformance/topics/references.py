@@ -288,6 +288,11 @@ class TestReferencedDelete(Topic):
         assert await adapter.delete_many("root", ALL) == 2
         assert (await codes(adapter, "branch"), await codes(adapter, "leaf")) == ([], [])
 
+    async def test_a_delete_of_many_counts_what_a_cascade_removed_before_its_turn(self, connect: Connect) -> None:
+        adapter = await people(connect, a=None, b="a", c="b", d=None)
+        assert await adapter.delete_many("person", field("code").in_(["a", "b", "c"])) == 3
+        assert await codes(adapter, "person") == ["d"]
+
     async def test_a_miss_reaches_no_child(self, connect: Connect) -> None:
         adapter = await tree(connect)
         assert await adapter.delete("root", {"code": "r9"}) is False

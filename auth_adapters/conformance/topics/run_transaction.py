@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from auth_adapters.conformance.expect import needs
+from auth_adapters.conformance.expect import UndoError, needs
 from auth_adapters.conformance.topic import Topic, make_user
-from auth_adapters.conformance.topics.transactions import Undo
 from auth_adapters.errors import InvalidQueryError, TransientError, UniqueViolationError
 from auth_adapters.protocols import Adapter
 
@@ -29,9 +28,9 @@ class TestRunTransaction(Topic):
         async def work(tx: Adapter) -> None:
             runs.append(tx)
             await make_user(tx)
-            raise Undo
+            raise UndoError
 
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             await adapter.run_transaction(work)
         assert (len(runs), await adapter.count("user")) == (1, 0)
 
@@ -50,9 +49,7 @@ class TestRunTransaction(Topic):
 
     @needs("transactions")
     @pytest.mark.parametrize("failures", [0, 1, 2])
-    async def test_a_transient_error_is_tried_again_in_a_new_transaction(
-        self, adapter: Adapter, failures: int
-    ) -> None:
+    async def test_a_transient_error_is_tried_again_in_a_new_transaction(self, adapter: Adapter, failures: int) -> None:
         runs: list[Adapter] = []
 
         async def work(tx: Adapter) -> int:

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from auth_adapters.conformance.expect import needs, patiently, together
+from auth_adapters.conformance.expect import UndoError, needs, patiently, together
 from auth_adapters.conformance.topic import Topic, make_session, make_user
-from auth_adapters.conformance.topics.transactions import Undo
 from auth_adapters.errors import AdapterStateError, InvalidQueryError, TransientError, UniqueViolationError
 from auth_adapters.protocols import Adapter
 
@@ -39,22 +38,22 @@ class TestSavepoints(Topic):
 
     @needs("savepoints")
     async def test_it_is_undone_with_the_outer_one(self, adapter: Adapter) -> None:
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction() as tx:
                 async with tx.transaction() as inner:
                     await named(inner, "ada")
-                raise Undo
+                raise UndoError
         assert await emails(adapter) == []
 
     @needs("savepoints")
     async def test_it_is_undone_alone(self, adapter: Adapter) -> None:
         async with adapter.transaction() as tx:
             await named(tx, "ada")
-            with pytest.raises(Undo):
+            with pytest.raises(UndoError):
                 async with tx.transaction() as inner:
                     await named(inner, "bob")
                     await inner.delete("user", {"email": "ada@example.com"})
-                    raise Undo
+                    raise UndoError
             assert await emails(tx) == ["ada"]
             await named(tx, "cyd")
         assert await emails(adapter) == ["ada", "cyd"]
@@ -89,13 +88,13 @@ class TestSavepoints(Topic):
         async with adapter.transaction() as tx:
             async with tx.transaction() as one:
                 await named(one, "ada")
-                with pytest.raises(Undo):
+                with pytest.raises(UndoError):
                     async with one.transaction() as two:
                         await named(two, "bob")
                         async with two.transaction() as three:
                             await named(three, "cyd")
                         assert await emails(two) == ["ada", "bob", "cyd"]
-                        raise Undo
+                        raise UndoError
                 assert await emails(one) == ["ada"]
                 async with one.transaction() as two:
                     await named(two, "dan")
@@ -109,19 +108,19 @@ class TestSavepoints(Topic):
                     async with tx.transaction() as inner:
                         await named(inner, f"user{number}")
                         if number % 2:
-                            raise Undo
-                except Undo:
+                            raise UndoError
+                except UndoError:
                     continue
         assert await emails(adapter) == ["user0", "user2", "user4"]
 
     @needs("savepoints")
     async def test_an_undone_unique_value_is_free_again(self, adapter: Adapter) -> None:
         async with adapter.transaction() as tx:
-            with pytest.raises(Undo):
+            with pytest.raises(UndoError):
                 async with tx.transaction() as inner:
                     user = await named(inner, "ada")
                     await make_session(inner, user)
-                    raise Undo
+                    raise UndoError
             user = await named(tx, "ada")
             await make_session(tx, user)
         assert (await emails(adapter), await adapter.count("session")) == (["ada"], 1)
@@ -224,9 +223,9 @@ class TestTransactionMisuse(Topic):
 
     @needs("transactions")
     async def test_the_outer_adapter_is_free_again_afterwards(self, adapter: Adapter) -> None:
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction():
-                raise Undo
+                raise UndoError
         await named(adapter, "ada")
         assert await emails(adapter) == ["ada"]
 
@@ -245,9 +244,9 @@ class TestTransactionMisuse(Topic):
     async def test_it_cannot_be_used_after_its_end(self, adapter: Adapter) -> None:
         async with adapter.transaction() as committed:
             pass
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction() as undone:
-                raise Undo
+                raise UndoError
         for tx in (committed, undone):
             with pytest.raises(AdapterStateError):
                 await named(tx, "ada")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_adapters.conformance.expect import needs, patiently
+from auth_adapters.conformance.expect import UndoError, needs, patiently
 from auth_adapters.conformance.topic import LATER, Connect, Topic, make_session, make_user, new_database
 from auth_adapters.conformance.topics.atomic_verbs import COUNTERS, LARGEST
 from auth_adapters.errors import (
@@ -18,11 +18,7 @@ from auth_adapters.errors import (
 from auth_adapters.protocols import Adapter, Isolation
 from auth_adapters.query import ALL
 
-__all__ = ["TestFailedTransactions", "TestTransactions", "Undo"]
-
-
-class Undo(Exception):
-    """What tests raise to undo a transaction."""
+__all__ = ["TestFailedTransactions", "TestTransactions"]
 
 
 @pytest.mark.asyncio
@@ -39,17 +35,17 @@ class TestTransactions(Topic):
 
     @needs("transactions")
     async def test_an_exception_rolls_back_and_goes_on(self, adapter: Adapter) -> None:
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction() as tx:
                 await make_user(tx)
-                raise Undo
+                raise UndoError
         assert await adapter.count("user") == 0
 
     @needs("transactions")
     async def test_a_rollback_undoes_every_verb(self, adapter: Adapter) -> None:
         users = [await make_user(adapter, f"{name}@example.com") for name in ("ada", "bob", "cyd")]
         session = await make_session(adapter, users[0])
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction() as tx:
                 await make_user(tx, "dan@example.com")
                 await tx.update("user", {"email": "ada@example.com"}, {"name": "changed"})
@@ -58,7 +54,7 @@ class TestTransactions(Topic):
                 await tx.consume_one("user", {"email": "bob@example.com"})
                 await tx.upsert("user", {"email": "cyd@example.com", "name": "C"}, on=["email"])
                 await tx.delete_many("user", ALL)
-                raise Undo
+                raise UndoError
         assert await adapter.find_many("user", sort=["email"]) == users
         assert await adapter.find_many("session") == [session]
 
@@ -89,10 +85,11 @@ class TestTransactions(Topic):
                 await make_session(tx, user, f"token{number}")
 
         async with patiently():
-            for number in range(25):
+            for number in range(40):
                 task = asyncio.create_task(work(number))
-                for _ in range(number):
+                for _ in range(number % 20):
                     await asyncio.sleep(0)
+                await asyncio.sleep(number // 20 * number * 0.0001)
                 task.cancel()
                 await asyncio.wait([task])
         users = {user["id"] for user in await adapter.find_many("user")}
@@ -141,11 +138,11 @@ class TestTransactions(Topic):
         database = new_database()
         inside, outside = await connect(database=database), await connect(database=database)
         async with patiently():
-            with pytest.raises(Undo):
+            with pytest.raises(UndoError):
                 async with inside.transaction() as tx:
                     await make_user(tx)
                     assert await outside.count("user") == 0
-                    raise Undo
+                    raise UndoError
             assert await outside.count("user") == 0
 
     @needs("transactions")
@@ -247,7 +244,7 @@ class TestFailedTransactions(Topic):
     @needs("transactions")
     async def test_further_verbs_raise(self, adapter: Adapter) -> None:
         user = await make_user(adapter)
-        with pytest.raises(Undo):
+        with pytest.raises(UndoError):
             async with adapter.transaction() as tx:
                 with pytest.raises(UniqueViolationError):
                     await make_user(tx)
@@ -260,7 +257,7 @@ class TestFailedTransactions(Topic):
                 ):
                     with pytest.raises(AdapterStateError):
                         await verb
-                raise Undo
+                raise UndoError
         assert await adapter.find_many("user") == [user]
 
     @needs("transactions")

@@ -143,6 +143,15 @@ class TestUpsert(DeviceTopic):
         assert await adapter.upsert("owner", {"email": "ADA@example.com"}, on=["email"], changes={}) == (first, False)
         assert await adapter.count("owner") == 1
 
+    async def test_the_key_decides_where_data_conflicts_on_another_key_too(self, connect: Connect) -> None:
+        adapter, device = await self.device(connect)
+        await adapter.create("device", {"serial": "s2", "label": "taken"})
+        data = {"serial": "s1", "label": "taken"}
+        assert await adapter.upsert("device", data, on=["serial"], changes={}) == (device, False)
+        record, created = await adapter.upsert("device", data, on=["serial"], changes={"label": "free"})
+        assert created is False
+        assert record == {**device, "label": "free", "touched": "yes"}
+
     async def test_the_key_itself_may_be_changed(self, connect: Connect) -> None:
         adapter, device = await self.device(connect)
         record, created = await adapter.upsert("device", {"serial": "s1"}, on=["serial"], changes={"serial": "s2"})

@@ -128,7 +128,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.OverflowBecomesFloat, "TestIncrementRefusals"),
             in_sqlite(sql.FlatConditions, "TestLogic"),
             in_sqlite(sql.ForeignKeysOff, "TestReferences"),
-            in_sqlite(sql.ReadsAnOldSnapshot, "TestUpdate"),
+            in_sqlite(sql.ReadsAnOldSnapshot, "TestFind"),
             in_sqlite(sql.StoresBooleansUnconverted, "TestValues"),
             in_sqlite(sql.RawDriverErrors, "TestUnique"),
             in_sqlite(sql.LeaksItsReader, "TestClosing"),

@@ -128,9 +128,32 @@ class Operations:
         return Work(self._one(sql, values, statement), True)
 
     def delete(self, statement: Delete, values: Values) -> Work:
-        """Remove rows; how many."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
-        return Work(self._reached(sql, values, statement), True)
+        """Remove rows; how many matched, those included that a cascade of others removed before their turn."""
+        sqls: tuple[Sql, Sql | None] = self._sql(statement, lambda: self._compile_delete(statement))
+        sql, counting = sqls
+        if counting is None:
+            return Work(self._reached(sql, values, statement), True)
+        return Work(self._delete_counted(sql, counting, values, statement), True, True)
+
+    def _compile_delete(self, statement: Delete) -> tuple[Sql, Sql | None]:
+        """The DELETE, and the count before it where the database's own count leaves out what cascades removed."""
+        counting = None
+        if self._cascades_into(statement.table, statement.table, set()):
+            counting = self._compiler.count(Count(table=statement.table, condition=statement.condition))
+        return self._compiler.delete(statement), counting
+
+    def _cascades_into(self, table: Table, goal: Table, seen: set[str]) -> bool:
+        for child, key in self._layout.children(table):
+            if key.on_delete != "cascade" or child.name in seen:
+                continue
+            if child is goal or self._cascades_into(child, goal, {*seen, child.name}):
+                return True
+        return False
+
+    def _delete_counted(self, sql: Sql, counting: Sql, values: Values, statement: Delete) -> Operation[int]:
+        matched = yield from _number(counting.text, counting.parameters(values))
+        yield from self._reached(sql, values, statement)
+        return matched if statement.limit is None else min(matched, int(values[statement.limit]))
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
         """Remove one row and return it."""

@@ -46,7 +46,7 @@ class FieldCodec:
 
     @property
     def initial(self) -> Any:
-        """What a missing key means on create, or what makes it: the default, else what an update would set, else None."""
+        """What a missing key means on create, or what makes it: the default, else that of an update, else None."""
         for default in (self.field.default, self.field.on_update):
             if default is not MISSING:
                 return default

@@ -59,7 +59,7 @@ def connect(
         return _adapter(target, schema, observe)
     if _is_engine(target):
         return _adapter(_from_engine(target, options), schema, observe)
-    raise ConfigurationError(f"cannot connect to a {type(target).__name__}; give {ACCEPTED}")
+    raise ConfigurationError(f"cannot connect to an object of type {type(target).__name__}; give {ACCEPTED}")
 
 
 def _adapter(backend: Backend, schema: Schema | None, observe: Observer | None) -> Adapter:
@@ -92,6 +92,8 @@ def _from_text(text: str, options: Mapping[str, Any]) -> Backend:
         raise ConfigurationError(f"{name} is not available in this version; there are: {ACCEPTED}")
     if separator and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) and rest.startswith("//"):
         raise ConfigurationError(f"no database goes by the URL scheme {scheme!r}; there are: {ACCEPTED}")
+    if "@" in rest and not rest.startswith(("/", "\\")):
+        raise ConfigurationError(f"this looks like credentials without a URL's scheme; give {ACCEPTED}")
     if text.endswith((".db", ".sqlite", ".sqlite3")) or "/" in text or os.sep in text:
         return _sqlite(text, options)
     raise ConfigurationError(f"this is neither a URL nor a path to a database file; give {ACCEPTED}")

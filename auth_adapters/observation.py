@@ -9,7 +9,10 @@ __all__ = ["Observation", "Observer", "rows_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One verb that has ended. duration: seconds. rows: returned or reached. error: the class of what was raised."""
+    """One verb that has ended. duration: seconds. rows: returned or reached. error: the class of what was raised.
+
+    The verb "join" is a further statement of a find, for the joined model.
+    """
 
     verb: str
     model: str

@@ -65,7 +65,9 @@ class Adapter(Protocol):
     def bind(self, connection_or_session: Any) -> "Adapter":
         """An adapter that works on the application's own connection or session, in its transaction.
 
-        Sync and cheap. The owner commits, rolls back and closes; this never does. Raises `UnsupportedOperationError`
+        Sync and cheap. The owner commits, rolls back and closes; this never does, and an error from the database does
+        not make it refuse further verbs: whether the transaction can go on is between its owner and the database.
+        `transaction()` on it is a savepoint. Raises `UnsupportedOperationError`
         where the backend has no such thing and `ConfigurationError` for an object of another kind.
         """
         ...
@@ -207,9 +209,9 @@ class Adapter(Protocol):
     ) -> tuple[R, bool]:
         """Store `data`, or change the record that has the same key; the record, and whether this call stored it.
 
-        `on` names the fields of one declared unique key, all with values in `data`. An existing record gets `changes`;
-        without them, `data` (key and primary key apart); with `{}` it stays as it is. A conflict on any other key
-        raises `UniqueViolationError` and changes nothing. Atomic.
+        `on` names the fields of one declared unique key (not an id that is made), all with values in `data`. An
+        existing record gets `changes`; without them, `data` (key and primary key apart); with `{}` it stays as it is. A
+        conflict on any other key raises `UniqueViolationError` and changes nothing. Atomic.
         """
         ...
 

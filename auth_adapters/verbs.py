@@ -79,7 +79,8 @@ class Verbs:
                 record[one.name] = one.record(row)
 
         async def select(statement: Select, values: Any) -> list[Row]:
-            found: list[Row] = await self._run(verb, name, self._executor.select, statement, values)
+            joined = statement.table.model
+            found: list[Row] = await self._run("join", joined, self._executor.select, statement, values)
             return found
 
         await follow(select, joining, asked.followed, rows, records)

@@ -90,9 +90,7 @@ async def test_a_bound_savepoint_is_undone_alone(engine: AsyncEngine, adapter: A
     assert [user["email"] for user in await adapter.find_many(USER)] == ["a"]
 
 
-async def test_an_upsert_that_fails_leaves_the_owners_transaction_whole(
-    engine: AsyncEngine, adapter: Adapter
-) -> None:
+async def test_an_upsert_that_fails_leaves_the_owners_transaction_whole(engine: AsyncEngine, adapter: Adapter) -> None:
     async with engine.begin() as connection:
         bound = adapter.bind(connection)
         user = await bound.create(USER, {"email": "a"})
@@ -166,9 +164,7 @@ async def test_application_tables_refer_to_users_in_every_id_mode(tmp_path: Path
         await engine.dispose()
 
 
-async def test_foreign_keys_that_are_off_inside_a_transaction_are_said(
-    engine: AsyncEngine, adapter: Adapter
-) -> None:
+async def test_foreign_keys_that_are_off_inside_a_transaction_are_said(engine: AsyncEngine, adapter: Adapter) -> None:
     async with engine.connect() as connection:
         await connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         await connection.exec_driver_sql("BEGIN")

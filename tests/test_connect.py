@@ -76,14 +76,15 @@ def test_memory_leads_to_the_reference(target: str) -> None:
         ("mariadb://u:secret@h/db", "MariaDB is not available"),
         ("mongodb+srv://u:secret@h/db", "MongoDB is not available"),
         ("oracle://u:secret@h/db", "no database goes by the URL scheme 'oracle'"),
-        ("u:secret@host", "neither a URL nor a path"),
+        ("u:secret@host", "credentials without a URL's scheme"),
+        ("u:secret@host/db", "credentials without a URL's scheme"),
         ("auth", "neither a URL nor a path"),
         ("", "neither a URL nor a path"),
         ("sqlite://host/x.db", "a SQLite URL has no host"),
         ("sqlite:///x.db?colour=secret", "SQLite has no option 'colour'"),
         ("sqlite:///x.db?busy_timeout=secret", "busy_timeout takes a number of seconds"),
         ("memory://secret", "takes no path"),
-        (42, "cannot connect to a int"),
+        (42, "cannot connect to an object of type int"),
     ],
 )
 def test_what_cannot_be_used_is_refused_and_shows_no_secret(target: Any, said: str) -> None:

@@ -63,7 +63,7 @@ def hint(field: Field) -> Any:
 
 
 def tool(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-m", *arguments, str(path)],
         env={**os.environ, "MYPYPATH": str(ROOT)},
         capture_output=True,

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SAMPLE = '''
+SAMPLE = """
 from collections.abc import AsyncIterator
 from typing import Any, TypedDict, assert_type
 
@@ -41,7 +41,7 @@ async def typed(db: Adapter, name: str) -> None:
 
 async def whole(tx: Adapter) -> User:
     return await tx.create(USER, {"email": "a"})
-'''
+"""
 
 
 def check(folder: Path, source: str) -> subprocess.CompletedProcess[str]:

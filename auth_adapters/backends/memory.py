@@ -290,8 +290,8 @@ class MemoryVerbs:
 
 
 class MemoryBackend(MemoryVerbs):
-    """A `Backend` in plain dicts. store: the data; a new one unless given. lock_timeout: seconds that a writer waits for a
-    transaction of others before `TransientError`.
+    """A `Backend` in plain dicts. store: the data; a new one unless given. lock_timeout: seconds that a writer waits
+    for a transaction of others before `TransientError`.
     """
 
     storage: Storage = Storage(boolean=True, datetime=True)

@@ -20,8 +20,8 @@ class Harness(ABC):
     """
 
     deviations: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Tests that this adapter is known to fail, each with the reason: `{"TestWhere::test_...": "..."}`; the class may be
-    left out, and `*` stands for anything. They are strict xfails: one that passes after all is a failure."""
+    """Tests that this adapter is known to fail, each with the reason: `{"TestWhere::test_...": "..."}`; the class may
+    be left out, and `*` stands for anything. They are strict xfails: one that passes after all is a failure."""
 
     @abstractmethod
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
@@ -43,5 +43,5 @@ class Harness(ABC):
         """How many connections (or threads, or file handles) are open for this database."""
         return 0
 
-    async def aclose(self) -> None:
+    async def aclose(self) -> None:  # noqa: B027  (most have nothing to clean up)
         """Clean up after the test."""

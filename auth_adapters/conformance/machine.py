@@ -124,8 +124,8 @@ class Dealer:
 
     def __init__(self, model: str, seed: int) -> None:
         self.model = model
-        self.dice = Random(seed)
-        self.pools = POOLS[model]
+        self.dice: Random = Random(seed)
+        self.pools: dict[str, Kind] = POOLS[model]
 
     def key(self) -> str:
         """The key of a record that may be there."""

@@ -155,7 +155,7 @@ class Bench:
         self._harness = harness
         self._database = new_database()
         self._runner = asyncio.Runner()
-        self.adapter = harness.connect(self._database, schema)
+        self.adapter: Adapter = harness.connect(self._database, schema)
         self.reference: Adapter = BackendAdapter(MemoryBackend(), schema=schema)
 
     @property

@@ -32,7 +32,7 @@ SESSION_BY_TOKEN: Final = f"SELECT {_columns(SESSION)} FROM session WHERE token 
 USER_BY_ID: Final = f'SELECT {_columns(USER)} FROM "user" WHERE id = ?'
 USER_BY_EMAIL: Final = f'SELECT {_columns(USER)} FROM "user" WHERE email = ?'
 SESSION_WITH_USER: Final = (
-    f'SELECT {_columns(SESSION, "s.")}, {_columns(USER, "u.")} '
+    f"SELECT {_columns(SESSION, 's.')}, {_columns(USER, 'u.')} "
     'FROM session s LEFT JOIN "user" u ON s.user_id = u.id WHERE s.token = ?'
 )
 INSERT_USER: Final = _insert("user", USER)

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import pytest
 
 from auth_adapters.conformance.samples import create_all
-from auth_adapters.conformance.topic import LATER, NOW, Connect, Topic, make_session, make_user
+from auth_adapters.conformance.topic import LATER, NOW, Connect, Topic, make_session, make_user, new_database
 from auth_adapters.errors import UniqueViolationError, UnknownFieldError, UnknownModelError
 from auth_adapters.observation import Observation
 from auth_adapters.protocols import Adapter
@@ -47,6 +47,16 @@ class TestFind(Topic):
 
     async def test_find_one_on_an_empty_table_returns_none(self, adapter: Adapter) -> None:
         assert await adapter.find_one("user", {"email": "ada@example.com"}) is None
+
+    async def test_a_question_sees_every_write_that_has_returned(self, connect: Connect) -> None:
+        database = new_database()
+        adapters = [await connect(database=database), await connect(database=database)]
+        for number in range(3):
+            user = await make_user(adapters[0], f"{number}@example.com")
+            assert [await adapter.find_one("user", {"id": user["id"]}) for adapter in adapters] == [user, user]
+            changed = await adapters[0].update("user", {"id": user["id"]}, {"name": "Ada"})
+            assert [await adapter.find_one("user", {"id": user["id"]}) for adapter in adapters] == [changed, changed]
+            assert [await adapter.count("user") for adapter in adapters] == [number + 1, number + 1]
 
     async def test_find_one_of_several_returns_one_that_matches(self, adapter: Adapter) -> None:
         users = [await make_user(adapter, f"{n}@example.com", name="same") for n in range(3)]

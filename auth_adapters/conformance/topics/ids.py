@@ -4,7 +4,7 @@ import functools
 import itertools
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from auth_adapters.schema.models import Extension, Model
 
 __all__ = ["TestIds", "TestSerialIds"]
 
-made = itertools.count(1)
+made: Iterator[int] = itertools.count(1)
 
 
 def custom_id() -> str:
@@ -61,6 +61,7 @@ async def open_in(connect: Connect, mode: str, *extensions: Extension, database:
 
 def passing_where_refused(test: Callable[..., Any]) -> Callable[..., Any]:
     """Let a test end early where opening was refused as it must be."""
+
     @functools.wraps(test)
     async def run(*args: Any, **fixtures: Any) -> None:
         try:

@@ -25,9 +25,9 @@ QUIET = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink],
 )
-models = st.sampled_from(MODELS)
-counted = st.sampled_from(list(NUMBERS))
-seeds = st.integers(0, 2**32)
+models: st.SearchStrategy[Any] = st.sampled_from(MODELS)
+counted: st.SearchStrategy[str] = st.sampled_from(list(NUMBERS))
+seeds: st.SearchStrategy[int] = st.integers(0, 2**32)
 
 
 class Verbs(Machine):

@@ -13,6 +13,7 @@ from conformance_tests.broken.questions import each_test
 __all__ = [
     "ConsumeInTwoSteps",
     "ConsumeSkipsLocked",
+    "ConsumeTakesAll",
     "EmptyChangesOverwrite",
     "IncrementIgnoresGuard",
     "IncrementInTwoSteps",
@@ -36,6 +37,15 @@ class ConsumeInTwoSteps(MemoryBackend):
             await super().delete(statement, values)
             return tuple(row[column] for column in statement.returning)
         return None
+
+
+class ConsumeTakesAll(MemoryBackend):
+    """Removes every record that matches, and returns the first."""
+
+    async def consume_one(self, statement: Delete, values: Values) -> Row | None:
+        found = await super().consume_one(statement, values)
+        await super().delete(replace(statement, limit=None), values)
+        return found
 
 
 class ConsumeSkipsLocked(MemoryBackend):

@@ -14,7 +14,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
         fault.name: fault
         for fault in (
             # reading
-            in_memory(questions.DropsOr, "TestLogic"),
+            in_memory(questions.DropsOr, "TestLogic", "TestProperties", "TestStateful"),
             in_memory(questions.MixesUpGroups, "TestLogic"),
             in_memory(questions.FoldsCase, "TestWhere"),
             in_memory(questions.IgnoresMode, "TestTextModes"),
@@ -31,6 +31,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_adapter(questions.KeysetOffByOne, "TestKeyset"),
             in_adapter(questions.IgnoresSelect, "TestFind"),
             in_adapter(questions.IteratesOneBatch, "TestKeyset"),
+            in_adapter(questions.IgnoresBadJoins, "TestJoinRefusals"),
             # create, update, delete
             in_memory(writes.SwallowsUnique, "TestUnique"),
             in_memory(writes.BatchIsNotAtomic, "TestCreateMany"),
@@ -41,18 +42,25 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(writes.CountsModified, "TestUpdateMany"),
             in_memory(writes.ReturnsStaleRow, "TestUpdate"),
             in_memory(writes.UpdateForgetsOnUpdate, "TestUpdate"),
+            in_memory(writes.UpdateReplaces, "TestUpdate", "TestAuthJs"),
             in_memory(writes.DeleteRemovesSeveral, "TestDelete"),
             in_memory(writes.MissRaises, "TestDelete"),
             in_memory(writes.UpdateManyIsNotAtomic, "TestUnique"),
             in_memory(writes.DeleteManyIsNotAtomic, "TestReferencedDelete"),
             in_memory(writes.NullsCollide, "TestUnique"),
-            in_adapter(writes.NoneTakesTheDefault, "TestCreate"),
+            in_adapter(writes.NoneTakesTheDefault, "TestCreate", "TestNotNull"),
             in_adapter(writes.IgnoresForcedIds, "TestIds"),
             in_adapter(writes.DropsUnknownFields, "TestBadNames"),
             in_adapter(writes.TakesNaiveTimes, "TestTimes"),
-            in_adapter(writes.EmptyWhereMeansAll, "TestUpdateRefusals", "TestDeleteMany"),
+            in_adapter(writes.CoercesValues, "TestBadValues"),
+            in_adapter(writes.IgnoresNaming, "TestNaming"),
+            in_adapter(writes.IgnoresTransforms, "TestTransforms"),
+            in_adapter(
+                writes.EmptyWhereMeansAll, "TestBadWhere", "TestUpdateRefusals", "TestDeleteMany", "TestDeleteMany"
+            ),
             # consume, increment, upsert, purge
             in_memory(atomic.ConsumeInTwoSteps, "TestAtomicity"),
+            in_memory(atomic.ConsumeTakesAll, "TestConsume"),
             in_memory(atomic.ConsumeSkipsLocked, "TestAtomicityInTransactions"),
             in_memory(atomic.IncrementInTwoSteps, "TestAtomicity"),
             in_memory(atomic.IncrementIgnoresGuard, "TestIncrement"),
@@ -85,7 +93,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(references.TakesAnyParent, "TestReferences"),
             # transactions
             in_memory(transactions.RollbackKeepsWrites, "TestTransactions"),
-            in_memory(transactions.PretendsTransactions, "TestTransactions"),
+            in_memory(transactions.PretendsTransactions, "TestTransactions", "TestCapabilities"),
             in_memory(transactions.MissesOwnWrites, "TestTransactions"),
             in_memory(transactions.DirtyReads, "TestTransactions"),
             in_memory(transactions.SavepointUndoesEverything, "TestSavepoints"),
@@ -102,7 +110,14 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(refusals.ErrorsQuoteValues, "TestUnique", "TestSecrecy"),
             in_memory(refusals.ErrorsKeepTheirCause, "TestUnique"),
             in_memory(refusals.ErrorsWithoutType, "TestUnique"),
-            in_adapter(refusals.DegradesSilently, "TestCreateMany", "TestSavepoints", over=refusals.DeclaresLittle),
+            in_adapter(
+                refusals.DegradesSilently,
+                "TestCapabilities",
+                "TestCreateMany",
+                "TestSavepoints",
+                "TestSavepoints",
+                over=refusals.DeclaresLittle,
+            ),
             in_adapter(refusals.WorksWhenClosed, "TestLifecycle"),
             in_adapter(refusals.SaysNothing, "TestObservation"),
             in_memory(refusals.CreateTablesEmpties, "TestCreateTables"),
@@ -117,7 +132,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.OneStatementPerParent, "TestJoinCosts"),
             in_sqlite(sql.ColumnsFoldCase, "TestUnique"),
             in_sqlite(sql.ColumnsPadSpaces, "TestUnique"),
-            in_sqlite(sql.UniqueByEmailOnly, "TestUnique"),
+            in_sqlite(sql.UniqueByEmailOnly, "TestUnique", "TestBetterAuth", "TestPlugins"),
             in_sqlite(sql.UniqueBySpelling, "TestCaseInsensitive"),
             in_sqlite(sql.UnquotedNames, "TestReservedWords"),
             in_sqlite(sql.ReachesByHalfAKey, "TestCompositeKeys"),

@@ -30,6 +30,9 @@ def binding(topics: Collection[str], modules: Collection[str], harness: str) -> 
     return "\n".join(
         (
             "import pytest",
+            "from hypothesis import Phase, settings",
+            'settings.register_profile("first_failure", phases=[Phase.generate])',
+            'settings.load_profile("first_failure")',
             f"from auth_adapters.conformance.suite import {', '.join(topics)}",
             *(f"from {module} import *" for module in modules),
             "",

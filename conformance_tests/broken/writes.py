@@ -5,19 +5,32 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from auth_adapters import ALL, BackendAdapter, BackendError, UniqueViolationError
+from auth_adapters import (
+    ALL,
+    Backend,
+    BackendAdapter,
+    BackendError,
+    Model,
+    Naming,
+    Observer,
+    Schema,
+    UniqueViolationError,
+)
 from auth_adapters.backends.memory import MemoryBackend, MemoryStore
 from auth_adapters.physical import Delete, Insert, Row, Table, Update, Values
 from auth_adapters.rules import unique_violation
 
 __all__ = [
     "BatchIsNotAtomic",
+    "CoercesValues",
     "CountsModified",
     "DeleteManyIsNotAtomic",
     "DeleteRemovesSeveral",
     "DropsUnknownFields",
     "EmptyWhereMeansAll",
     "IgnoresForcedIds",
+    "IgnoresNaming",
+    "IgnoresTransforms",
     "MissRaises",
     "NoneTakesTheDefault",
     "NoopUpdateIsAMiss",
@@ -30,6 +43,7 @@ __all__ = [
     "UpdateChangesSeveral",
     "UpdateForgetsOnUpdate",
     "UpdateManyIsNotAtomic",
+    "UpdateReplaces",
 ]
 
 
@@ -113,6 +127,20 @@ class ReturnsStaleRow(MemoryBackend):
         before = self._matching(statement.table, statement.condition, values, at_most=1)
         await super().update_one(statement, values)
         return tuple(before[0][column] for column in statement.returning) if before else None
+
+
+class UpdateReplaces(MemoryBackend):
+    """An update empties every optional field that it does not name."""
+
+    async def update_one(self, statement: Update, values: Values) -> Row | None:
+        assigned = {column for column, _ in statement.assignments}
+        emptied = [
+            (column.name, len(values))
+            for column in statement.table.columns.values()
+            if column.nullable and column.name not in assigned
+        ]
+        replacing = replace(statement, assignments=(*statement.assignments, *emptied))
+        return await super().update_one(replacing, (*values, None))
 
 
 class UpdateForgetsOnUpdate(MemoryBackend):
@@ -217,3 +245,39 @@ class TakesNaiveTimes(BackendAdapter):
             for key, value in data.items()
         }
         return await super().create(model, guessed, **options)
+
+
+class CoercesValues(BackendAdapter):
+    """A number is taken for a text."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        fields = self._planner.codec.model(model).model.fields
+        coerced = {
+            key: str(value) if key in fields and fields[key].type == "string" and type(value) is int else value
+            for key, value in data.items()
+        }
+        return await super().create(model, coerced, **options)
+
+
+class IgnoresNaming(BackendAdapter):
+    """Tables and columns have their logical names, whatever the schema says."""
+
+    def __init__(self, backend: Backend, *, schema: Schema | None = None, observe: Observer | None = None) -> None:
+        plain = replace(schema, naming=Naming()) if schema else None
+        super().__init__(backend, schema=plain, observe=observe)
+
+
+class IgnoresTransforms(BackendAdapter):
+    """Transforms are not applied."""
+
+    def __init__(self, backend: Backend, *, schema: Schema | None = None, observe: Observer | None = None) -> None:
+        plain = (
+            replace(schema, models={name: self.plain(model) for name, model in schema.models.items()})
+            if schema
+            else None
+        )
+        super().__init__(backend, schema=plain, observe=observe)
+
+    def plain(self, model: Model) -> Model:
+        """The model without transforms."""
+        return replace(model, fields={name: replace(field, transforms=None) for name, field in model.fields.items()})

@@ -7,7 +7,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -16,11 +16,14 @@ from sqlalchemy.pool import StaticPool
 from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
-from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationError
+from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationError, TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction, Isolation
 
 __all__ = ["BoundTransaction", "EngineBackend", "OwnedDialect"]
+
+TURN_TIMEOUT: Final = 10.0
+"""Seconds that a writer waits for one before it."""
 
 
 class OwnedDialect(ABC):
@@ -28,6 +31,9 @@ class OwnedDialect(ABC):
 
     begin: str
     """The statement that begins a transaction of ours on a connection of its engine."""
+
+    one_writer: bool = False
+    """Whether the database admits one writer at a time, so that ours had better queue here, in order."""
 
     @abstractmethod
     def operations(self, layout: Layout) -> Operations:
@@ -101,12 +107,13 @@ class EngineBackend(SqlVerbs):
         self._dialect = dialect
         self.capabilities = capabilities
         self._layout = Layout(tables={})
-        single = isinstance(engine.pool, StaticPool)
-        self._turn: asyncio.Lock | None = asyncio.Lock() if single else None
+        self._single = isinstance(engine.pool, StaticPool)
+        self._turn = asyncio.Lock()
 
     async def open(self, layout: Layout) -> None:
         self._layout = layout
         self._operations = self._dialect.operations(layout)
+        self._turn = asyncio.Lock()  # of this event loop
         async with self._runner():
             pass
 
@@ -125,7 +132,7 @@ class EngineBackend(SqlVerbs):
             await runner.statement("COMMIT")
 
     async def begin(self, isolation: Isolation | None) -> BackendTransaction:
-        context = self._runner()
+        context = self._runner(writes=True)
         runner = await context.__aenter__()
         try:
             await runner.statement(self._dialect.begin)
@@ -138,7 +145,7 @@ class EngineBackend(SqlVerbs):
         return BoundTransaction(connection_or_session, self._dialect, self._operations, self._layout)
 
     async def _perform(self, work: Work) -> Any:
-        async with self._runner() as runner:
+        async with self._runner(writes=work.writes) as runner:
             if not work.writes:
                 return await runner.run(work)
             await runner.statement(self._dialect.begin)
@@ -165,8 +172,20 @@ class EngineBackend(SqlVerbs):
         raise failure from None
 
     @asynccontextmanager
-    async def _runner(self) -> AsyncIterator[Runner]:
-        async with self._turn or nullcontext():
+    async def _my_turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(TURN_TIMEOUT):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise TransientError("another transaction held the database for too long; safe to retry") from None
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @asynccontextmanager
+    async def _runner(self, *, writes: bool = True) -> AsyncIterator[Runner]:
+        async with self._my_turn() if self._single or (writes and self._dialect.one_writer) else nullcontext():
             connection = await self._connect()
             try:
                 await self._dialect.prepare(connection)

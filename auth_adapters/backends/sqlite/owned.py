@@ -17,6 +17,7 @@ class SQLiteOwned(OwnedDialect):
     """SQLite on connections of the application."""
 
     begin = "BEGIN IMMEDIATE"
+    one_writer = True
 
     def operations(self, layout: Layout) -> Operations:
         return Operations(SQLiteCompiler(layout), layout, explains=True)

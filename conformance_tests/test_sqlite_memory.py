@@ -115,6 +115,7 @@ class MemoryHarness(Harness):
             "test_once_closed_it_can_be_opened_in_another_loop": ALONE,
             "test_it_can_be_opened_again_and_finds_what_was_stored": ALONE,
             "test_another_adapter_finds_what_was_stored": ALONE,
+            "test_a_question_sees_every_write_that_has_returned": ALONE,
             "TestTransactionMisuse::test_the_outer_adapter_is_free_for_other_tasks": WAITS,
             "TestTransactions::test_others_see_nothing_until_it_commits": WAITS,
             "TestTransactions::test_another_task_sees_nothing_until_it_commits": WAITS,

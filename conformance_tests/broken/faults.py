@@ -42,7 +42,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(writes.CountsModified, "TestUpdateMany"),
             in_memory(writes.ReturnsStaleRow, "TestUpdate"),
             in_memory(writes.UpdateForgetsOnUpdate, "TestUpdate"),
-            in_memory(writes.UpdateReplaces, "TestUpdate", "TestAuthJs"),
+            in_memory(writes.UpdateReplaces, "TestUpdate", "TestUpdateMany", "TestAuthJs"),
             in_memory(writes.DeleteRemovesSeveral, "TestDelete"),
             in_memory(writes.MissRaises, "TestDelete"),
             in_memory(writes.UpdateManyIsNotAtomic, "TestUnique"),
@@ -55,9 +55,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_adapter(writes.CoercesValues, "TestBadValues"),
             in_adapter(writes.IgnoresNaming, "TestNaming"),
             in_adapter(writes.IgnoresTransforms, "TestTransforms"),
-            in_adapter(
-                writes.EmptyWhereMeansAll, "TestBadWhere", "TestUpdateRefusals", "TestDeleteMany", "TestDeleteMany"
-            ),
+            in_adapter(writes.EmptyWhereMeansAll, "TestBadWhere", "TestUpdateRefusals", "TestDeleteMany"),
             # consume, increment, upsert, purge
             in_memory(atomic.ConsumeInTwoSteps, "TestAtomicity"),
             in_memory(atomic.ConsumeTakesAll, "TestConsume"),
@@ -114,7 +112,6 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
                 refusals.DegradesSilently,
                 "TestCapabilities",
                 "TestCreateMany",
-                "TestSavepoints",
                 "TestSavepoints",
                 over=refusals.DeclaresLittle,
             ),

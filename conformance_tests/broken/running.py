@@ -11,6 +11,8 @@ from xml.etree import ElementTree as ET
 __all__ = ["Outcome", "Run", "binding", "start"]
 
 ROOT = Path(__file__).parent.parent.parent
+REPORT = "report.xml"
+OUTPUT = "output.txt"
 
 
 @dataclass
@@ -50,16 +52,20 @@ def binding(topics: Collection[str], modules: Collection[str], harness: str) -> 
 class Run:
     """A pytest process over some bindings."""
 
-    process: subprocess.Popen[str]
-    report: Path
+    process: subprocess.Popen[bytes]
+    folder: Path
 
     def outcomes(self, timeout: float) -> dict[tuple[str, str], Outcome]:
-        """What became of every topic, by binding and topic; waits for the end."""
-        output, _ = self.process.communicate(timeout=timeout)
-        if not self.report.exists():
-            raise RuntimeError(f"pytest wrote no report:\n{output}")
+        """What became of every topic, by binding and topic; waits for the end, `timeout` seconds at most."""
+        try:
+            self.process.wait(timeout)
+        finally:
+            self.process.kill()
+        report = self.folder / REPORT
+        if not report.exists():
+            raise RuntimeError(f"pytest wrote no report:\n{(self.folder / OUTPUT).read_text()}")
         found: dict[tuple[str, str], Outcome] = {}
-        for case in ET.parse(self.report).getroot().iter("testcase"):  # noqa: S314
+        for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314
             module, _, topic = case.get("classname", "").rpartition(".")
             outcome = found.setdefault((module.removeprefix("test_"), topic), Outcome())
             name = case.get("name", "")
@@ -75,19 +81,18 @@ class Run:
         return found
 
 
-def start(folder: Path, bindings: Mapping[str, str], *options: str) -> Run:
+def start(folder: Path, bindings: Mapping[str, str]) -> Run:
     """Begin to run the bindings, each a module named after its key."""
     folder.mkdir(parents=True)
     for name, text in bindings.items():
         (folder / f"test_{name}.py").write_text(text)
-    report = folder / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--rootdir={folder}", f"--junit-xml={report}"]
-    process = subprocess.Popen(
-        [*command, "-p", "no:cacheprovider", f"--basetemp={folder / 'temporary'}", *options, str(folder)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return Run(process, report)
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", str(folder)]
+    with (folder / OUTPUT).open("wb") as output:
+        process = subprocess.Popen(
+            [*command, f"--rootdir={folder}", f"--junit-xml={folder / REPORT}", f"--basetemp={folder / 'temporary'}"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Run(process, folder)

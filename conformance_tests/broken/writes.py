@@ -133,14 +133,17 @@ class UpdateReplaces(MemoryBackend):
     """An update empties every optional field that it does not name."""
 
     async def update_one(self, statement: Update, values: Values) -> Row | None:
+        return await super().update_one(self.replacing(statement, len(values)), (*values, None))
+
+    async def update_many(self, statement: Update, values: Values) -> int:
+        return await super().update_many(self.replacing(statement, len(values)), (*values, None))
+
+    def replacing(self, statement: Update, none: int) -> Update:
+        """The statement with an assignment for every optional column."""
         assigned = {column for column, _ in statement.assignments}
-        emptied = [
-            (column.name, len(values))
-            for column in statement.table.columns.values()
-            if column.nullable and column.name not in assigned
-        ]
-        replacing = replace(statement, assignments=(*statement.assignments, *emptied))
-        return await super().update_one(replacing, (*values, None))
+        optional = [column.name for column in statement.table.columns.values() if column.nullable]
+        emptied = tuple((name, none) for name in optional if name not in assigned)
+        return replace(statement, assignments=(*statement.assignments, *emptied))
 
 
 class UpdateForgetsOnUpdate(MemoryBackend):

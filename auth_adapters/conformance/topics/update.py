@@ -56,6 +56,13 @@ class TestUpdate(Topic):
         assert changed == {**user, "name": "Ada", "updated_at": changed["updated_at"]}
         assert await adapter.find_one("user", {"id": user["id"]}) == changed
 
+    async def test_fields_that_are_not_named_stay_as_they_are(self, adapter: Adapter) -> None:
+        user = await make_user(adapter, name="Ada", image="ada.png", email_verified=True)
+        changed = await adapter.update("user", {"id": user["id"]}, {"email": "new@example.com"})
+        assert changed is not None
+        assert changed == {**user, "email": "new@example.com", "updated_at": changed["updated_at"]}
+        assert await adapter.find_many("user") == [changed]
+
     async def test_it_changes_one_record_even_when_several_match(self, adapter: Adapter) -> None:
         await three_users(adapter)
         changed = await adapter.update("user", {"name": None}, {"image": "new"})
@@ -174,6 +181,13 @@ class TestUpdateMany(Topic):
         assert await adapter.update_many("user", {"name": None}, {"image": "new"}) == 2
         found = await adapter.find_many("user", {"image": "new"}, sort=["email"])
         assert [user["email"] for user in found] == ["bob@example.com", "cyd@example.com"]
+
+    async def test_fields_that_are_not_named_stay_as_they_are(self, connect: Connect) -> None:
+        adapter = await connect(VERSIONED)
+        pages = [await adapter.create("page", {"title": title, "body": title.lower()}) for title in ("One", "Two")]
+        assert await adapter.update_many("page", ALL, {"state": "done"}) == 2
+        found = await adapter.find_many("page", sort=["title"])
+        assert found == [{**page, "state": "done", "revised": "yes"} for page in pages]
 
     async def test_it_counts_matches_that_hold_the_value_already(self, connect: Connect) -> None:
         adapter = await connect(VERSIONED)

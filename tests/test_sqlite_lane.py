@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -232,3 +233,9 @@ async def test_an_overflow_outside_a_transaction_changes_nothing(tmp_path: Path)
         with pytest.raises(InvalidValueError):
             await db.increment_one("counter", {"id": row["id"]}, {"value": 1})
         assert await db.find_one("counter", {"id": row["id"]}) == row
+
+
+async def test_an_adapter_that_nobody_closes_does_not_keep_the_process_from_ending() -> None:
+    code = "import asyncio; from auth_adapters import connect; db = connect(':memory:'); asyncio.run(db.open())"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await asyncio.wait_for(process.wait(), timeout=20) == 0

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self, TypeVar
 
+from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities
 from auth_adapters.codec import Codec
 from auth_adapters.errors import (
@@ -166,11 +167,14 @@ class BackendAdapter(Verbs):
 class TransactionAdapter(Verbs):
     """An `Adapter` inside a transaction, a savepoint, or a connection of the application's ("bound")."""
 
-    def __init__(self, root: BackendAdapter, handle: BackendTransaction, kind: str) -> None:
+    def __init__(
+        self, root: BackendAdapter, handle: BackendTransaction, kind: str, outer: "TransactionAdapter | None" = None
+    ) -> None:
         super().__init__(root._planner, handle, root._observe)
         self._root = root
         self._handle = handle
         self._kind = kind
+        self._outer = outer
         self._busy = False
         self._failure: str | None = None
         self._over = False
@@ -211,7 +215,7 @@ class TransactionAdapter(Verbs):
         self._check_usable()
         self._require("savepoints", "a transaction inside a transaction")
         handle: BackendTransaction = await self._run("savepoint", "", self._handle.savepoint)
-        child = TransactionAdapter(self._root, handle, "savepoint")
+        child = TransactionAdapter(self._root, handle, "savepoint", self)
         self._child = child
         try:
             async with child.ended():
@@ -241,11 +245,13 @@ class TransactionAdapter(Verbs):
         await uninterrupted(self._handle.commit())
 
     async def _roll_back(self) -> None:
+        """Undo. Where even that fails, the connection takes the transaction along, and what is around it fails too."""
         self._over = True
         try:
             await uninterrupted(self._handle.rollback())
-        except BackendError:
-            return
+        except BackendError as error:
+            if self._outer is not None:
+                self._outer._failure = f"a savepoint of it could not be undone: {type(error).__name__}"
 
     def _enter(self) -> None:
         self._check_usable()
@@ -269,24 +275,3 @@ class TransactionAdapter(Verbs):
 
     def _require(self, capability: str, what: str) -> None:
         self._root._require(capability, what)
-
-
-async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Await to the end even if cancelled meanwhile; the cancellation is delivered afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if not task.done():
-                cancelled = error
-                continue
-            break
-        except BaseException:  # noqa: BLE001  (raised below, as the result)
-            break
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()
-        raise cancelled
-    return task.result()

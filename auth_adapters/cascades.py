@@ -1,8 +1,8 @@
 """What deleting rows means for the rows that refer to them, for backends whose database does not do it. Pure.
 
 The question "which rows of this table hold one of these values?" is left to the caller: `plan_delete` is a
-generator that yields it as a `Find` and is sent the rows. `run_sync` answers with a plain function; an async backend
-loops itself.
+generator that yields it as a `Find` and is sent the rows. `run_sync` answers with a plain function,
+`run_async` with one that is awaited.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence

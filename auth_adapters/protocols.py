@@ -312,7 +312,7 @@ class BackendTransaction(Executor, Protocol):
 class Backend(Executor, Protocol):
     """One database: what a new backend implements. The mapping to models and fields comes for free.
 
-    `matching`, `cascades` and the adapter's own joins serve a backend that has no query language.
+    `matching`, `cascades`, `rules` and the adapter's own joins serve a backend that has no query language.
     """
 
     storage: Storage

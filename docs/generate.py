@@ -552,7 +552,7 @@ def backend_page() -> str:
             inspect.cleandoc(helpers[1].__doc__ or ""),
             data_class(cascades, "Find", level=3),
             data_class(cascades, "DeletePlan", level=3),
-            *(function(cascades, name) for name in ("plan_delete", "run_sync", "key_of")),
+            *(function(cascades, name) for name in ("plan_delete", "run_sync", "run_async", "key_of")),
             "## rules",
             inspect.cleandoc(helpers[2].__doc__ or ""),
             *(function(rules, name) for name in helpers[2].__all__),

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "auth_adapters"
 
 LAYERS = [
-    {"errors"},
+    {"errors", "cancellation"},
     {"capabilities", "query"},
     {"schema"},
     {"physical", "ids"},
@@ -27,8 +27,8 @@ LAYERS = [
     {"conformance", "integrations", "migrations", "cli"},
 ]
 BACKENDS_MAY_USE = {
-    "errors", "capabilities", "query", "schema", "physical", "values", "layout", "protocols", "matching", "cascades",
-    "rules", "backends",
+    "errors", "cancellation", "capabilities", "query", "schema", "physical", "values", "layout", "protocols",
+    "matching", "cascades", "rules", "backends",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ The same operations and the same SQL as on connections of our own, through `exec
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 
 from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work
 from auth_adapters.backends.sql.verbs import SqlVerbs
+from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationError, TransientError
 from auth_adapters.physical import Layout
@@ -68,6 +69,11 @@ class Runner:
         """One statement without parameters."""
         await self._execute(Request(text, ()))
 
+    async def roll_back(self) -> None:
+        """Undo what was begun, if the database has not done so already."""
+        with suppress(BackendError):
+            await self.statement("ROLLBACK")
+
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
         operation = work.operation
@@ -88,7 +94,7 @@ class Runner:
     async def _execute(self, request: Request) -> Answer:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
         try:
-            result = await self.connection.exec_driver_sql(request.text, parameters)
+            result = await uninterrupted(self.connection.exec_driver_sql(request.text, parameters))
             rows = [tuple(row) for row in result.all()] if result.returns_rows else []
             return Answer(rows, result.rowcount)
         except DBAPIError as error:
@@ -122,14 +128,14 @@ class EngineBackend(SqlVerbs):
 
     async def create_tables(self) -> None:
         async with self._runner() as runner:
-            await runner.statement(self._dialect.begin)
             try:
+                await runner.statement(self._dialect.begin)
                 for statement in self._dialect.create_all(self._layout):
                     await runner.statement(statement)
+                await runner.statement("COMMIT")
             except BaseException:
-                await runner.statement("ROLLBACK")
+                await runner.roll_back()
                 raise
-            await runner.statement("COMMIT")
 
     async def begin(self, isolation: Isolation | None) -> BackendTransaction:
         context = self._runner(writes=True)
@@ -137,6 +143,7 @@ class EngineBackend(SqlVerbs):
         try:
             await runner.statement(self._dialect.begin)
         except BaseException as error:
+            await runner.roll_back()
             await context.__aexit__(type(error), error, error.__traceback__)
             raise
         return EngineTransaction(runner, self._operations, context)
@@ -148,13 +155,13 @@ class EngineBackend(SqlVerbs):
         async with self._runner(writes=work.writes) as runner:
             if not work.writes:
                 return await runner.run(work)
-            await runner.statement(self._dialect.begin)
             try:
+                await runner.statement(self._dialect.begin)
                 result = await runner.run(work)
+                await runner.statement("COMMIT")
             except BaseException:
-                await runner.statement("ROLLBACK")
+                await runner.roll_back()
                 raise
-            await runner.statement("COMMIT")
             return result
 
     async def _connect(self) -> AsyncConnection:
@@ -270,8 +277,7 @@ class EngineTransaction(RunnerTransaction):
         try:
             await self._runner.statement(statement)
         except BackendError:
-            if statement == "COMMIT":
-                await self._runner.statement("ROLLBACK")
+            await self._runner.roll_back()
             raise
         finally:
             await self._context.__aexit__(None, None, None)

@@ -58,9 +58,9 @@ def sqlite(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """The suite itself: backends broken on purpose must fail it."""
+    """The suite itself: backends broken on purpose must fail it, and so must a deviation that passes."""
     install(session, "test")
-    session.run("pytest", "conformance_tests/test_faults.py", *session.posargs)
+    session.run("pytest", "conformance_tests/test_faults.py", "conformance_tests/test_deviations.py", *session.posargs)
 
 
 @nox.session

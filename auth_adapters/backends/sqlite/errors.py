@@ -49,7 +49,7 @@ def sqlite_error(error: BaseException, layout: Layout) -> AuthAdapterError:
         return ConnectionFailedError(f"the database file cannot be used ({code})", code=code)
     if code.startswith("SQLITE_READONLY"):
         return BackendError("the database is read-only", code=code)
-    if isinstance(cause, sqlite3.ProgrammingError):
+    if isinstance(cause, sqlite3.ProgrammingError) and "closed" in message:
         return ConnectionFailedError("the connection is closed")
     return BackendError(f"SQLite refused the statement ({code or type(cause).__name__})", code=code or None)
 

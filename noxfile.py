@@ -1,6 +1,7 @@
 """Every check of the project, one session each: `nox` runs all but the benchmark, `nox -s sqlite` one of them.
 
-One session per database: a database that cannot be had fails its session.
+One session per database: a database that cannot be had fails its session. By tags, `nox -t checks` and `nox -t suite`
+are the two halves of it.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".[all,conformance]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def lint(session: nox.Session) -> None:
     """Style and formatting."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
@@ -27,7 +28,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def typecheck(session: nox.Session) -> None:
     """Types, as we see them and as users see them."""
     install(session, "typecheck")
@@ -35,42 +36,42 @@ def typecheck(session: nox.Session) -> None:
     session.run("basedpyright", "--ignoreexternal", "--verifytypes", "auth_adapters")
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def tests(session: nox.Session) -> None:
     """Unit tests of the pure parts, of connecting, and of what only one backend has."""
     install(session, "test")
     session.run("pytest", "tests", "--ignore=tests/test_docs.py", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["suite"])
 def memory(session: nox.Session) -> None:
     """The conformance suite on the in-memory reference."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_memory.py", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["suite"])
 def sqlite(session: nox.Session) -> None:
     """The conformance suite on SQLite: files, `:memory:`, and an application's engine."""
     install(session, "test")
     session.run("pytest", *map(str, sorted(Path("conformance_tests").glob("test_sqlite*.py"))), *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["suite"])
 def faults(session: nox.Session) -> None:
     """The suite itself: backends broken on purpose must fail it, and so must a deviation that passes."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_faults.py", "conformance_tests/test_deviations.py", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def wheel(session: nox.Session) -> None:
     """The built wheel in a clean environment, with a third party's adapter on it."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_wheel.py", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["checks"])
 def docs(session: nox.Session) -> None:
     """Every example of the documentation runs, every link leads somewhere, the reference is fresh."""
     install(session, "test")

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
+from auth_adapters.cancellation import uninterrupted
 from auth_adapters.errors import AdapterStateError, TransientError
 
 __all__ = ["Gate", "Lane", "Occupied"]
@@ -82,12 +83,15 @@ class Lane:
             cached_statements=512,
         )
         connection._thread.daemon = True  # an adapter that nobody closes must not keep the process from ending
-        self._connection = await connection
         try:
+            await uninterrupted(self._arrive(connection))
             await self.run(self._prepare)
         except BaseException:
-            await self.close()
+            await uninterrupted(self.close())
             raise
+
+    async def _arrive(self, connection: aiosqlite.Connection) -> None:
+        self._connection = await connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         for statement in self._setup:

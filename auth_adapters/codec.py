@@ -16,7 +16,7 @@ from auth_adapters.schema.composition import Schema, model_name
 from auth_adapters.schema.fields import MISSING, Field
 from auth_adapters.schema.models import Model
 from auth_adapters.schema.validation import UNSORTED
-from auth_adapters.values import Convert, check_text
+from auth_adapters.values import Convert
 
 __all__ = ["Codec", "Decoder", "FieldCodec", "ModelCodec"]
 
@@ -267,11 +267,6 @@ def _chain(first: Convert | None, second: Convert) -> Convert:
         return second
     convert = first
     return lambda value: second(convert(value))
-
-
-def check_search(where: str, value: Any) -> str:
-    """The text of a contains, starts_with or ends_with."""
-    return check_text(where, value)
 
 
 def utc_moment(value: datetime) -> datetime:

@@ -9,7 +9,7 @@ from auth_adapters.codec import FieldCodec, ModelCodec
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.ids import Unparsable
 from auth_adapters.physical import AllOf, AnyOf, Condition, Op, Test
-from auth_adapters.query import ALL, And, Comparison, Not, Or, Predicate, Where
+from auth_adapters.query import ALL, And, Comparison, Not, Or, Predicate
 from auth_adapters.values import Convert, check_text
 
 __all__ = ["ALWAYS", "AskedFor", "Compiled", "compile_predicate", "encode_values", "parsable", "read_where"]
@@ -142,8 +142,3 @@ def _each(encode: Convert, values: tuple[Any, ...]) -> list[Any]:
         except Unparsable:
             continue
     return encoded
-
-
-def is_empty(where: Where | Any) -> bool:
-    """Whether a `where` asks for everything without saying `ALL`."""
-    return where is None or (isinstance(where, Mapping) and not where)

@@ -236,8 +236,3 @@ async def follow(
                 record[followed.name] = dict(children[0]) if children else None
             else:
                 record[followed.name] = [dict(one) for one in children]
-
-
-def without_ids_that_are_none(codec: Codec, asked: tuple[JoinAsked, ...]) -> tuple[JoinAsked, ...]:
-    """The joins without comparisons against what is no id of the schema."""
-    return tuple(one.parsable(codec) for one in asked)

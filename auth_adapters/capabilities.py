@@ -1,6 +1,7 @@
 """What one adapter instance can do beyond what every adapter must."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["Capabilities", "Storage"]
 
@@ -36,12 +37,13 @@ class Capabilities:
 class Storage:
     """Which Python values a backend stores as they are. The codec converts all others, once chosen at construction.
 
-    boolean False: 0 and 1. datetime False: text, `2026-01-31T12:00:00.000Z`, which sorts as time does.
-    json False: JSON text. arrays False: JSON text. uuid False: the canonical 36 characters; True: `uuid.UUID`.
+    boolean False: 0 and 1. json False: JSON text. arrays False: JSON text. uuid False: the canonical 36 characters;
+    True: `uuid.UUID`. datetime: "text": `2026-01-31T12:00:00.000Z`, which sorts as time does. "aware": datetimes in
+    UTC. "naive": datetimes in UTC without a time zone. "written": sent as that text, comes back aware in UTC.
     """
 
     boolean: bool = False
-    datetime: bool = False
+    datetime: Literal["text", "aware", "naive", "written"] = "text"
     json: bool = False
     arrays: bool = False
     uuid: bool = False

@@ -193,16 +193,26 @@ def _datetime_as_text(where: str, value: Any) -> str:
     return encode_datetime(check_moment(where, value))
 
 
-def _aware(stored: datetime) -> datetime:
-    return stored.astimezone(UTC)
+def _datetime_as_naive(where: str, value: Any) -> datetime:
+    return check_moment(where, value).replace(tzinfo=None)
+
+
+def _from_naive(stored: datetime) -> datetime:
+    return stored.replace(tzinfo=UTC)
 
 
 def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:
-    if storage.datetime:
-        check = partial(check_moment, where)
-        return ValueCodec(kind="datetime", length=None, store=check, compare=check, load=_aware)
-    store = partial(_datetime_as_text, where)
-    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=datetime.fromisoformat)
+    check, load = DATETIMES[storage.datetime]
+    store = partial(check, where)
+    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=load)
+
+
+DATETIMES: Final[Mapping[str, tuple[Callable[[str, Any], Any], Convert | None]]] = {
+    "text": (_datetime_as_text, datetime.fromisoformat),
+    "aware": (check_moment, None),
+    "naive": (_datetime_as_naive, _from_naive),
+    "written": (_datetime_as_text, None),
+}
 
 
 def check_json(where: str, value: Any, depth: int = 0) -> Any:
@@ -226,6 +236,16 @@ def check_json(where: str, value: Any, depth: int = 0) -> Any:
     raise _wrong(where, f"takes JSON values, not {type(value).__name__}")
 
 
+def _load(text: str) -> Any:
+    """JSON from text. A database may write out a large float digit by digit; integers have 64 bits."""
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    number = int(digits)
+    return number if MIN_INTEGER <= number <= MAX_INTEGER else float(digits)
+
+
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -243,7 +263,7 @@ def _structure(kind: ColumnKind, where: str, check: Convert, native: bool) -> Va
         length=None,
         store=check if native else store_text,
         compare=partial(_no_comparison, where),
-        load=None if native else json.loads,
+        load=None if native else _load,
     )
 
 

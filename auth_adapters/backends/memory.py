@@ -294,7 +294,7 @@ class MemoryBackend(MemoryVerbs):
     for a transaction of others before `TransientError`.
     """
 
-    storage: Storage = Storage(boolean=True, datetime=True)
+    storage: Storage = Storage(boolean=True, datetime="aware")
     capabilities: Capabilities = Capabilities(
         transactions=True,
         savepoints=True,

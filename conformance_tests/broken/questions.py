@@ -172,7 +172,7 @@ class LimitForAllParents(MemoryBackend):
 class HandsOutItsOwnLists(MemoryBackend):
     """Records share their lists and JSON values with what is stored."""
 
-    storage = Storage(boolean=True, datetime=True, json=True, arrays=True)
+    storage = Storage(boolean=True, datetime="aware", json=True, arrays=True)
 
 
 class KeysetOffByOne(BackendAdapter):

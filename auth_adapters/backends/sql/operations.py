@@ -35,11 +35,15 @@ MAX_STATEMENTS = 2_048
 
 
 class Request(NamedTuple):
-    """One statement to execute; with `many`, once for each of the parameters."""
+    """One statement to execute; with `many`, once for each of the parameters.
+
+    counts: what is asked for is how many rows it reaches, not rows. A driver that tells only one of them goes by this.
+    """
 
     text: str
     parameters: Any
     many: bool = False
+    counts: bool = False
 
 
 class Answer(NamedTuple):
@@ -94,7 +98,7 @@ class Operations:
                     answer = yield Request(sql.text, sql.parameters(row))
                     made.append(answer.rows[0] if statement.returning else ())
             else:
-                yield Request(sql.text, [sql.parameters(row) for row in rows], many=True)
+                yield Request(sql.text, [sql.parameters(row) for row in rows], many=True, counts=True)
                 made = [()] * len(rows)
         except ForeignKeyViolationError as error:
             written = [dict(zip(statement.columns, row, strict=True)) for row in rows]
@@ -191,7 +195,7 @@ class Operations:
 
     def _reached(self, sql: Sql, values: Values, statement: Update | Delete) -> Operation[int]:
         try:
-            answer = yield Request(sql.text, sql.parameters(values))
+            answer = yield Request(sql.text, sql.parameters(values), counts=True)
         except ForeignKeyViolationError as error:
             yield from self._explain(statement, values, error)
             raise

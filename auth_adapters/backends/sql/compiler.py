@@ -26,6 +26,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy import Select as SqlSelect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
@@ -34,6 +35,7 @@ from sqlalchemy.types import TypeEngine
 from auth_adapters.backends.sql.tables import build_metadata
 from auth_adapters.physical import (
     AllOf,
+    Column,
     Condition,
     Count,
     Delete,
@@ -142,6 +144,22 @@ class SqlCompiler:
         """INSERT that does nothing where a row has the same key."""
         raise NotImplementedError
 
+    def parameter(self, binds: Binds, slot: int, column: Column) -> ColumnElement[Any]:
+        """A value for a column, or to compare it with."""
+        return binds.slot(slot)
+
+    def output(self, element: ColumnElement[Any], column: Column) -> ColumnElement[Any]:
+        """A column as it is selected or returned."""
+        return element
+
+    def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
+        """A column to sort by: NULLs first ascending, last descending."""
+        return element.desc() if descending else element.asc()
+
+    def one_of(self, key: Sequence[ColumnElement[Any]], chosen: SqlSelect[Any]) -> ColumnElement[bool]:
+        """The key is among those that a write may reach."""
+        return (key[0] if len(key) == 1 else tuple_(*key)).in_(chosen)
+
     # ----- statements
 
     def source(self, table: Table) -> Any:
@@ -157,10 +175,9 @@ class SqlCompiler:
     def insert(self, statement: Insert) -> Sql:
         """INSERT, with RETURNING for what the database makes."""
         table, binds = self.source(statement.table), Binds()
-        values = {name: binds.slot(at) for at, name in enumerate(statement.columns)}
-        built = insert(table).values(values)
+        built = insert(table).values(self.inserted(statement, binds))
         if statement.returning:
-            built = built.returning(*(table.c[name] for name in statement.returning))
+            built = built.returning(*self._outputs(table, statement.table, statement.returning))
         return self.compile(built.inline() if not statement.returning else built, binds)
 
     def select(self, statement: Select) -> Sql:
@@ -169,7 +186,7 @@ class SqlCompiler:
         if statement.per_parent:
             return self.compile(self._first_per_parent(statement, binds), binds)
         table = self.source(statement.table)
-        columns = [table.c[name] for name in statement.columns]
+        columns = self._outputs(table, statement.table, statement.columns)
         joined: FromClause = table
         for at, join in enumerate(statement.joins):
             other = self.source(join.table).alias(f"joined_{at}")
@@ -178,10 +195,13 @@ class SqlCompiler:
                 self.condition(other, join.table, join.condition, binds),
             )
             joined = joined.outerjoin(other, on)
-            columns += [other.c[name].label(f"joined_{at}_{place}") for place, name in enumerate(join.columns)]
+            columns += [
+                one.label(f"joined_{at}_{place}")
+                for place, one in enumerate(self._outputs(other, join.table, join.columns))
+            ]
         built = select(*columns).select_from(joined)
         built = built.where(self.condition(table, statement.table, statement.condition, binds))
-        built = built.order_by(*self._orders(table, statement.order))
+        built = built.order_by(*self._orders(table, statement.table, statement.order))
         if statement.limit is not None:
             built = built.limit(binds.slot(statement.limit))
         if statement.offset is not None:
@@ -191,7 +211,7 @@ class SqlCompiler:
     def _first_per_parent(self, statement: Select, binds: Binds) -> Any:
         table, parent = self.source(statement.table), statement.per_parent
         assert parent is not None
-        order = self._orders(table, statement.order)
+        order = self._orders(table, statement.table, statement.order)
         place = func.row_number().over(partition_by=table.c[parent.column], order_by=order).label("place_in_parent")
         needed = dict.fromkeys([*statement.columns, *(one.column for one in statement.order)])
         inner = (
@@ -199,9 +219,9 @@ class SqlCompiler:
             .where(self.condition(table, statement.table, statement.condition, binds))
             .subquery("ranked")
         )
-        built = select(*(inner.c[name] for name in statement.columns))
+        built = select(*self._outputs(inner, statement.table, statement.columns))
         built = built.where(inner.c.place_in_parent <= binds.slot(parent.slot))
-        return built.order_by(*self._orders(inner, statement.order))
+        return built.order_by(*self._orders(inner, statement.table, statement.order))
 
     def count(self, statement: Count) -> Sql:
         """How many rows match."""
@@ -212,27 +232,27 @@ class SqlCompiler:
     def update(self, statement: Update, *, one: bool) -> Sql:
         """UPDATE of every row that matches, or of one and RETURNING it."""
         table, binds = self.source(statement.table), Binds()
-        values = {table.c[name]: binds.slot(slot) for name, slot in statement.assignments}
         where = self._reach(statement.table, statement.condition, binds, one=one)
-        built = update(table).values(values).where(where)
+        built = update(table).values(self.assigned(statement, binds)).where(where)
         if one:
-            built = built.returning(*(table.c[name] for name in statement.returning))
+            built = built.returning(*self._outputs(table, statement.table, statement.returning))
         return self.compile(built, binds)
 
     def increment(self, statement: Increment) -> Sql:
         """UPDATE of one row by addition, failing where a sum does not fit."""
         table, binds = self.source(statement.table), Binds()
-        values: dict[Any, Any] = {table.c[name]: binds.slot(slot) for name, slot in statement.assignments}
+        values = self.assigned(statement, binds)
         for name, slot in statement.increments:
-            values[table.c[name]] = self._sum(table.c[name], statement.table.columns[name].kind, slot, binds)
+            values[table.c[name]] = self.sum(table.c[name], statement.table.columns[name], slot, binds)
         where = self._reach(statement.table, statement.condition, binds, one=True)
         built = update(table).values(values).where(where)
-        return self.compile(built.returning(*(table.c[name] for name in statement.returning)), binds)
+        return self.compile(built.returning(*self._outputs(table, statement.table, statement.returning)), binds)
 
-    def _sum(self, column: ColumnElement[Any], kind: str, slot: int, binds: Binds) -> ColumnElement[Any]:
-        present = func.coalesce(column, literal_column("0"))
+    def sum(self, element: ColumnElement[Any], column: Column, slot: int, binds: Binds) -> ColumnElement[Any]:
+        """What is there, NULL counting as 0, and the value of `slot`; fails the statement where that does not fit."""
+        present = func.coalesce(element, literal_column("0"))
         total = present + binds.slot(slot)
-        if kind == "integer":
+        if column.kind == "integer":
             high = binds.slot(slot, lambda delta: MAX_INTEGER - max(delta, 0), "high")
             low = binds.slot(slot, lambda delta: -MAX_INTEGER - 1 - min(delta, 0), "low")
             return case((or_(present > high, present < low), self.overflow()), else_=total)
@@ -245,26 +265,41 @@ class SqlCompiler:
         where = self._reach(statement.table, statement.condition, binds, one=False, limit=statement.limit)
         built: Any = delete(table).where(where)
         if statement.returning:
-            built = built.returning(*(table.c[name] for name in statement.returning))
+            built = built.returning(*self._outputs(table, statement.table, statement.returning))
         return self.compile(built, binds)
 
     def upsert_insert(self, statement: Upsert) -> Sql:
         """The INSERT of an upsert: no row comes back where one has the same key."""
         table, binds = self.source(statement.table), Binds()
-        values = {name: binds.slot(at) for at, name in enumerate(statement.columns)}
-        built = self.insert_if_absent(table, [table.c[name] for name in statement.key]).values(values)
-        return self.compile(built.returning(*(table.c[name] for name in statement.returning)), binds)
+        built = self.insert_if_absent(table, [table.c[name] for name in statement.key])
+        built = built.values(self.inserted(statement, binds))
+        return self.compile(built.returning(*self._outputs(table, statement.table, statement.returning)), binds)
 
     def upsert_existing(self, statement: Upsert) -> Sql:
         """The UPDATE of an upsert, or the SELECT where nothing is to be assigned."""
         table, binds = self.source(statement.table), Binds()
         slots = {name: statement.columns.index(name) for name in statement.key}
-        where = and_(*(table.c[name] == binds.slot(slot) for name, slot in slots.items()))
-        columns = [table.c[name] for name in statement.returning]
+        known = statement.table.columns
+        where = and_(*(table.c[name] == self.parameter(binds, slot, known[name]) for name, slot in slots.items()))
+        columns = self._outputs(table, statement.table, statement.returning)
         if not statement.assignments:
             return self.compile(select(*columns).where(where), binds)
-        values = {table.c[name]: binds.slot(slot) for name, slot in statement.assignments}
-        return self.compile(update(table).values(values).where(where).returning(*columns), binds)
+        return self.compile(
+            update(table).values(self.assigned(statement, binds)).where(where).returning(*columns), binds
+        )
+
+    def inserted(self, statement: Insert | Upsert, binds: Binds) -> dict[str, Any]:
+        """The values of a new row, by column; their slots are the first ones."""
+        columns = statement.table.columns
+        return {name: self.parameter(binds, at, columns[name]) for at, name in enumerate(statement.columns)}
+
+    def assigned(self, statement: Update | Increment | Upsert, binds: Binds) -> dict[Any, Any]:
+        """The values assigned, by column."""
+        table, columns = self.source(statement.table), statement.table.columns
+        return {table.c[name]: self.parameter(binds, slot, columns[name]) for name, slot in statement.assignments}
+
+    def _outputs(self, source: Source, table: Table, names: Sequence[str]) -> list[ColumnElement[Any]]:
+        return [self.output(source.c[name], table.columns[name]) for name in names]
 
     def _reach(
         self, table: Table, condition: Condition, binds: Binds, *, one: bool, limit: int | None = None
@@ -278,11 +313,10 @@ class SqlCompiler:
         chosen = select(*(inner.c[name] for name in table.primary_key))
         chosen = chosen.where(self.condition(inner, table, condition, binds))
         chosen = chosen.limit(literal_column("1") if limit is None else binds.slot(limit))
-        key = [source.c[name] for name in table.primary_key]
-        return (key[0] if len(key) == 1 else tuple_(*key)).in_(chosen)
+        return self.one_of([source.c[name] for name in table.primary_key], chosen)
 
-    def _orders(self, source: Source, order: tuple[Order, ...]) -> list[ColumnElement[Any]]:
-        return [source.c[one.column].desc() if one.descending else source.c[one.column].asc() for one in order]
+    def _orders(self, source: Source, table: Table, order: tuple[Order, ...]) -> list[ColumnElement[Any]]:
+        return [self.order(source.c[one.column], table.columns[one.column], descending=one.descending) for one in order]
 
     # ----- conditions
 
@@ -297,21 +331,21 @@ class SqlCompiler:
         column = source.c[test.column]
         if test.op == "is_null" or test.slot is None:
             return column.is_not(None) if test.negated else column.is_(None)
-        matched = self._match(column, test, table.columns[test.column].kind, binds)
+        matched = self._match(column, test, table.columns[test.column], binds)
         if not test.negated:
             return matched
         if not table.columns[test.column].nullable:
             return not_(matched)
         return or_(column.is_(None), not_(matched))
 
-    def _match(self, column: ColumnElement[Any], test: Test, kind: str, binds: Binds) -> ColumnElement[bool]:
+    def _match(self, element: ColumnElement[Any], test: Test, column: Column, binds: Binds) -> ColumnElement[bool]:
         assert test.slot is not None
         if test.op == "in":
-            return self.in_list(column, binds, test.slot, kind, insensitive=test.insensitive)
-        value: ColumnElement[Any] = binds.slot(test.slot)
+            return self.in_list(element, binds, test.slot, column.kind, insensitive=test.insensitive)
+        value = self.parameter(binds, test.slot, column)
         if test.insensitive:
-            column, value = func.lower(column), func.lower(value)
-        return self._operators()[test.op](column, value)
+            element, value = func.lower(element), func.lower(value)
+        return self._operators()[test.op](element, value)
 
     def _operators(self) -> dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]]:
         return {

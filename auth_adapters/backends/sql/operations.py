@@ -5,12 +5,12 @@ application's connection. A runner maps a driver's error to ours and throws it i
 closer before it raises.
 """
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from auth_adapters.backends.sql.compiler import Parameters, Sql, SqlCompiler
 from auth_adapters.cascades import DeletePlan, Find, plan_delete
-from auth_adapters.errors import ForeignKeyViolationError
+from auth_adapters.errors import AuthAdapterError, ForeignKeyViolationError
 from auth_adapters.physical import (
     Condition,
     Count,
@@ -28,7 +28,7 @@ from auth_adapters.physical import (
     Values,
 )
 
-__all__ = ["Answer", "Operation", "Operations", "Request", "Work"]
+__all__ = ["Answer", "Operation", "Operations", "Request", "Work", "run_operation"]
 
 T = TypeVar("T")
 MAX_STATEMENTS = 2_048
@@ -65,6 +65,23 @@ class Work(NamedTuple):
     operation: Operation[Any] | Request
     writes: bool
     several: bool = False
+
+
+async def run_operation(operation: Operation[Any] | Request, execute: Callable[[Request], Awaitable[Answer]]) -> Any:
+    """Answer an operation's requests until it returns; an error of ours is thrown into it."""
+    if isinstance(operation, Request):
+        return (await execute(operation)).rows
+    try:
+        request = next(operation)
+        while True:
+            failure: AuthAdapterError | None = None
+            try:
+                answer = await execute(request)
+            except AuthAdapterError as error:
+                failure = error
+            request = operation.send(answer) if failure is None else operation.throw(failure)
+    except StopIteration as end:
+        return end.value
 
 
 class Operations:
@@ -112,9 +129,9 @@ class Operations:
         return Work(Request(sql.text, sql.parameters(values)), False)
 
     def count(self, statement: Count, values: Values) -> Work:
-        """How many rows match."""
+        """How many rows match: one row with the number."""
         sql: Sql = self._sql(statement, lambda: self._compiler.count(statement))
-        return Work(_number(sql.text, sql.parameters(values)), False)
+        return Work(Request(sql.text, sql.parameters(values)), False)
 
     def update_one(self, statement: Update, values: Values) -> Work:
         """Change one row and return it."""

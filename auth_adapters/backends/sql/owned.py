@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.pool import StaticPool
 
-from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work
+from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work, run_operation
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities, Storage
@@ -76,20 +76,7 @@ class Runner:
 
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
-        operation = work.operation
-        if isinstance(operation, Request):
-            return (await self._execute(operation)).rows
-        try:
-            request = next(operation)
-            while True:
-                try:
-                    answer = await self._execute(request)
-                    failure = None
-                except AuthAdapterError as error:
-                    failure = error
-                request = operation.send(answer) if failure is None else operation.throw(failure)
-        except StopIteration as end:
-            return end.value
+        return await run_operation(work.operation, self._execute)
 
     async def _execute(self, request: Request) -> Answer:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)

@@ -1,0 +1,403 @@
+"""A lean pool of driver connections: bounded, first in first out, safe to cancel.
+
+It knows no database: a `Driver` makes, tries and ends connections. A caller that waits is handed the connection that
+comes back, before anybody who asks later.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from random import uniform
+from typing import Any, Final, Protocol
+
+from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
+
+__all__ = ["Connector", "Lease", "Pool", "PoolFigures", "PoolOptions"]
+
+RECOVERY: Final = 5.0
+"""Seconds that an interrupted connection is given to become usable again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
+    """Bounds of a pool; times in seconds.
+
+    size: connections at most. acquire_timeout: how long a caller waits for one. max_waiting: how many callers may wait.
+    connect_timeout: for making one. ping_after: one that was idle for so long is tried before use. max_idle: one that
+    was idle for so long is closed. max_lifetime: one that is so old (less up to a tenth) is replaced. close_timeout:
+    how long closing waits for what is under way.
+    """
+
+    size: int = 10
+    acquire_timeout: float = 30.0
+    max_waiting: int = 10_000
+    connect_timeout: float = 10.0
+    ping_after: float = 30.0
+    max_idle: float = 300.0
+    max_lifetime: float = 3_600.0
+    close_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFigures:
+    """A pool at one moment, for monitoring. wait_time: seconds, of all callers that had to wait since it was opened.
+
+    acquired, waited, timeouts, opened, lost, failures: how often since then a connection was taken, was waited for, was
+    not had in time, was made, was found dead, could not be made.
+    """
+
+    size: int
+    in_use: int
+    idle: int
+    waiting: int
+    wait_time: float
+    acquired: int
+    waited: int
+    timeouts: int
+    opened: int
+    lost: int
+    failures: int
+
+
+class Connector(Protocol):
+    """What a pool must know of a driver. Errors are ours; `terminate` never raises."""
+
+    async def connect(self) -> Any:
+        """A new connection."""
+        ...
+
+    async def ping(self, connection: Any) -> None:
+        """Raise unless it answers."""
+        ...
+
+    async def recover(self, connection: Any) -> None:
+        """Make one usable again whose statement was interrupted, or raise."""
+        ...
+
+    def is_alive(self, connection: Any) -> bool:
+        """Whether nothing is known against it."""
+        ...
+
+    async def close(self, connection: Any) -> None:
+        """End it politely."""
+        ...
+
+    def terminate(self, connection: Any) -> None:
+        """End it at once."""
+        ...
+
+
+class Lease:
+    """A connection of the pool, idle or in use."""
+
+    __slots__ = ("connection", "expires", "used")
+
+    def __init__(self, connection: Any, now: float, lifetime: float) -> None:
+        self.connection: Any = connection
+        self.expires: float = now + lifetime * uniform(0.9, 1.0)  # noqa: S311  (spreads replacements, no secret)
+        self.used: float = now
+
+
+class Pool:
+    """Connections of one driver on one event loop. `take` or `acquire` one, then `release` it exactly once."""
+
+    def __init__(self, connector: Connector, options: PoolOptions) -> None:
+        self._connector = connector
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._idle: deque[Lease] = deque()
+        self._waiters: deque[asyncio.Future[Lease | None]] = deque()
+        self._leased: set[Lease] = set()
+        self._reserved = 0
+        self._suspect = 0.0
+        self._closed = False
+        self._all_back: asyncio.Future[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._acquired = self._waited = self._timeouts = self._opened = self._lost = self._failures = 0
+        self._wait_time = 0.0
+
+    @property
+    def figures(self) -> PoolFigures:
+        """How it is doing."""
+        return PoolFigures(
+            size=len(self._idle) + len(self._leased) + self._reserved,
+            in_use=len(self._leased) + self._reserved,
+            idle=len(self._idle),
+            waiting=sum(not waiter.done() for waiter in self._waiters),
+            wait_time=self._wait_time,
+            acquired=self._acquired,
+            waited=self._waited,
+            timeouts=self._timeouts,
+            opened=self._opened,
+            lost=self._lost,
+            failures=self._failures,
+        )
+
+    def take(self) -> Lease | None:
+        """An idle connection that can be used as it is, if there is one and nobody waits."""
+        if self._waiters or not self._idle or self._closed:
+            return None
+        lease = self._idle[-1]
+        now = self._loop.time()
+        options = self._options
+        if (
+            now - lease.used >= options.ping_after
+            or lease.used <= self._suspect
+            or now >= lease.expires
+            or not self._connector.is_alive(lease.connection)
+        ):
+            return None
+        self._idle.pop()
+        self._leased.add(lease)
+        self._acquired += 1
+        return lease
+
+    async def acquire(self) -> Lease:
+        """A connection, waiting for one if need be.
+
+        Raises `PoolTimeoutError` after `acquire_timeout`, or at once where too many wait, and what making one raises.
+        """
+        lease = self.take()
+        if lease is not None:
+            return lease
+        self._check_open()
+        started = self._loop.time()
+        try:
+            async with asyncio.timeout(self._options.acquire_timeout):
+                lease = await self._obtain()
+        except TimeoutError:
+            self._timeouts += 1
+            raise PoolTimeoutError(
+                f"no connection became free within {self._options.acquire_timeout:g} seconds; all "
+                f"{self._options.size} are in use (pool_size), perhaps by transactions that do not end"
+            ) from None
+        finally:
+            self._wait_time += self._loop.time() - started
+        self._acquired += 1
+        return lease
+
+    async def _obtain(self) -> Lease:
+        while True:
+            if not self._waiters:
+                if self._idle:
+                    lease = self._idle.pop()
+                    self._leased.add(lease)
+                    if await self._usable(lease):
+                        return lease
+                    continue
+                if len(self._leased) + self._reserved < self._options.size:
+                    self._reserved += 1
+                    return await self._make()
+            lease_or_room = await self._wait()
+            if lease_or_room is None:
+                return await self._make()
+            if await self._usable(lease_or_room):
+                return lease_or_room
+
+    async def _wait(self) -> Lease | None:
+        """Stand in line. None: there is room (reserved already) for a new connection."""
+        if len(self._waiters) >= self._options.max_waiting:
+            self._timeouts += 1
+            raise PoolTimeoutError(f"{self._options.max_waiting} callers wait for a connection already (max_waiting)")
+        waiter: asyncio.Future[Lease | None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        self._waited += 1
+        try:
+            return await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._give_back(waiter.result())
+            else:
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            raise
+
+    def _give_back(self, granted: Lease | None) -> None:
+        """What was granted to a caller that no longer wants it."""
+        if granted is None:
+            self._reserved -= 1
+            self._room()
+        else:
+            self.release(granted)
+
+    async def _make(self) -> Lease:
+        """A new connection in a place that is reserved."""
+        try:
+            try:
+                async with asyncio.timeout(self._options.connect_timeout):
+                    connection = await self._connector.connect()
+            except TimeoutError:
+                raise ConnectionFailedError(
+                    f"the database did not answer within {self._options.connect_timeout:g} seconds (connect_timeout)"
+                ) from None
+        except BaseException:
+            self._failures += 1
+            self._reserved -= 1
+            self._room()
+            raise
+        self._reserved -= 1
+        lease = Lease(connection, self._loop.time(), self._options.max_lifetime)
+        self._leased.add(lease)
+        self._opened += 1
+        if self._closed:
+            self._drop(lease)
+            self._check_open()
+        return lease
+
+    async def _usable(self, lease: Lease) -> bool:
+        """Whether a leased connection can be used; one that cannot is dropped."""
+        now = self._loop.time()
+        if now >= lease.expires:
+            self._retire(lease)
+            return False
+        if not self._connector.is_alive(lease.connection):
+            self._lost += 1
+            self._drop(lease)
+            return False
+        if now - lease.used < self._options.ping_after and lease.used > self._suspect:
+            return True
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                await self._connector.ping(lease.connection)
+        except (TimeoutError, AuthAdapterError):
+            self._lost += 1
+            self._drop(lease)
+            return False
+        except BaseException:
+            self._drop(lease)
+            raise
+        return True
+
+    def release(self, lease: Lease) -> None:
+        """Give a connection back, unharmed."""
+        now = self._loop.time()
+        if self._closed or now >= lease.expires:
+            if lease in self._leased:  # closing does not wait for ever: it may have been ended already
+                self._retire(lease)
+            return
+        if not self._connector.is_alive(lease.connection):
+            self.discard(lease)
+            return
+        lease.used = now
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(lease)
+                return
+        self._leased.discard(lease)
+        self._idle.append(lease)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._options.max_idle, self._tend)
+
+    def discard(self, lease: Lease) -> None:
+        """Give back a connection that is lost. Those that lie idle are tried before their next use."""
+        self._lost += 1
+        self._suspect = self._loop.time()
+        self._drop(lease)
+
+    def interrupted(self, lease: Lease) -> asyncio.Task[None]:
+        """Give back a connection whose statement or transaction was interrupted. The task, which goes on whoever waits
+        for it, makes it usable again or ends it.
+        """
+        return self._background(self._recover(lease))
+
+    async def _recover(self, lease: Lease) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY):
+                await self._connector.recover(lease.connection)
+        except (TimeoutError, AuthAdapterError):
+            self._lost += 1
+            self._drop(lease)
+        except BaseException:
+            self._drop(lease)
+            raise
+        else:
+            self.release(lease)
+
+    def _drop(self, lease: Lease) -> None:
+        self._connector.terminate(lease.connection)
+        self._leave(lease)
+
+    def _retire(self, lease: Lease) -> None:
+        """End a connection that did nothing wrong."""
+        self._background(self._close_one(lease.connection))
+        self._leave(lease)
+
+    async def _close_one(self, connection: Any) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY):
+                await self._connector.close(connection)
+        except (TimeoutError, AuthAdapterError):
+            self._connector.terminate(connection)
+        except BaseException:
+            self._connector.terminate(connection)
+            raise
+
+    def _leave(self, lease: Lease) -> None:
+        self._leased.discard(lease)
+        self._room()
+
+    def _room(self) -> None:
+        """There is room for one more connection: for whoever waits first. (Or nobody is left, when closing.)"""
+        while self._waiters and not self._closed:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._reserved += 1
+                waiter.set_result(None)
+                return
+        if self._all_back is not None and not self._leased and not self._reserved and not self._all_back.done():
+            self._all_back.set_result(None)
+
+    def _tend(self) -> None:
+        """Close what was idle for too long."""
+        now = self._loop.time()
+        oldest = now
+        for lease in list(self._idle):
+            if now - lease.used >= self._options.max_idle or now >= lease.expires:
+                self._idle.remove(lease)
+                self._retire(lease)
+            else:
+                oldest = min(oldest, lease.used)
+        self._timer = None
+        if self._idle:
+            self._timer = self._loop.call_at(oldest + self._options.max_idle, self._tend)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AdapterStateError("the adapter was closed")
+
+    async def close(self) -> None:
+        """Refuse new callers, wait for what is under way up to `close_timeout`, end every connection."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(AdapterStateError("the adapter was closed"))
+        self._waiters.clear()
+        while self._idle:
+            self._retire_idle(self._idle.pop())
+        try:
+            if self._leased or self._reserved:
+                self._all_back = self._loop.create_future()
+                async with asyncio.timeout(self._options.close_timeout):
+                    await self._all_back
+        except TimeoutError:
+            pass
+        finally:
+            for lease in list(self._leased):
+                self._drop(lease)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _retire_idle(self, lease: Lease) -> None:
+        self._background(self._close_one(lease.connection))

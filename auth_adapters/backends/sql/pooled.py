@@ -1,0 +1,258 @@
+"""The verbs on connections of our own, from a pool; and, where there is a replica, on that for reads."""
+
+import asyncio
+import weakref
+from abc import abstractmethod
+from typing import Any, Final
+
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.operations import Operations, Request, Work, run_operation
+from auth_adapters.backends.sql.pool import Lease, Pool, PoolFigures, PoolOptions
+from auth_adapters.backends.sql.verbs import SqlVerbs
+from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import (
+    AdapterStateError,
+    ConnectionFailedError,
+    OperationTimeoutError,
+    PoolTimeoutError,
+    TransientError,
+)
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction, Isolation
+
+__all__ = ["PooledBackend"]
+
+REPLICA_PAUSE: Final = 5.0
+"""Seconds for which a replica that failed is left alone."""
+
+
+class PooledBackend(SqlVerbs):
+    """A `Backend` over a driver's connections. A database adds its driver, its SQL and its storage.
+
+    replica: a driver whose connections serve reads outside transactions. A task that has written reads from the
+    primary from then on; so does everybody while the replica cannot be reached.
+    """
+
+    storage: Storage
+    capabilities: Capabilities
+
+    def __init__(self, driver: Driver, options: PoolOptions, replica: Driver | None = None) -> None:
+        self._driver = driver
+        self._replica = replica
+        self._options = options
+        self._pool: Pool | None = None
+        self._reads: Pool | None = None
+        self._writers: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._replica_rests_until = 0.0
+        self._layout = Layout(tables={})
+        self.statements: int = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self._driver!r}>"
+
+    @property
+    def figures(self) -> PoolFigures:
+        """The figures of the pool. `AdapterStateError` unless it is open."""
+        return self._opened().figures
+
+    @property
+    def replica_figures(self) -> PoolFigures | None:
+        """The figures of the replica's pool, if there is one."""
+        return None if self._reads is None else self._reads.figures
+
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            raise AdapterStateError("the adapter is not open")
+        return self._pool
+
+    @abstractmethod
+    async def prepare(self, connection: Any, layout: Layout) -> Operations:
+        """Look at the server through its first connection; the operations for it. Sets `capabilities`."""
+
+    @abstractmethod
+    async def create_all(self, connection: Any) -> None:
+        """Create what is absent."""
+
+    async def open(self, layout: Layout) -> None:
+        self._layout = layout
+        pool = Pool(self._driver, self._options)
+        try:
+            lease = await pool.acquire()
+            try:
+                self._operations = await self.prepare(lease.connection, layout)
+            except BaseException as error:
+                await _settle(pool, lease, error)
+                raise
+            pool.release(lease)
+        except BaseException:
+            await pool.close()
+            raise
+        self._pool = pool
+        if self._replica is not None:
+            self._reads = Pool(self._replica, self._options)
+
+    async def close(self) -> None:
+        pools = [pool for pool in (self._pool, self._reads) if pool is not None]
+        self._pool = self._reads = None
+        await asyncio.gather(*(pool.close() for pool in pools))
+
+    async def create_tables(self) -> None:
+        pool = self._opened()
+        lease = await pool.acquire()
+        try:
+            await self.create_all(lease.connection)
+        except BaseException as error:
+            await _settle(pool, lease, error, dirty=True)
+            raise
+        pool.release(lease)
+
+    async def begin(self, isolation: Isolation | None) -> BackendTransaction:
+        self._written()
+        pool = self._opened()
+        lease = pool.take() or await pool.acquire()
+        try:
+            await self._driver.begin(lease.connection, isolation)
+        except BaseException as error:
+            await _settle(pool, lease, error, dirty=True)
+            raise
+        return PooledTransaction(self, pool, lease)
+
+    async def _perform(self, work: Work) -> Any:
+        if self._reads is not None:
+            if work.writes:
+                self._written()
+            elif self._replica is not None and self._may_read_elsewhere():
+                return await self._read(self._reads, self._replica, work)
+        return await self._on(self._opened(), self._driver, work)
+
+    async def _on(self, pool: Pool, driver: Driver, work: Work) -> Any:
+        """An operation by itself: committed when it returns."""
+        lease = pool.take() or await pool.acquire()
+        operation = work.operation
+        try:
+            if isinstance(operation, Request):
+                self.statements += 1
+                result: Any = await driver.rows(lease.connection, operation.text, operation.parameters)
+            elif work.several:
+                await driver.begin(lease.connection, None)
+                result = await self.run(driver, lease.connection, work)
+                await driver.statement(lease.connection, "COMMIT")
+            else:
+                result = await self.run(driver, lease.connection, work)
+        except BaseException as error:
+            await _settle(pool, lease, error, dirty=work.several)
+            raise
+        pool.release(lease)
+        return result
+
+    async def run(self, driver: Driver, connection: Any, work: Work) -> Any:
+        """An operation inside whatever transaction there is."""
+
+        def execute(request: Request) -> Any:
+            self.statements += 1
+            return driver.execute(connection, request)
+
+        return await run_operation(work.operation, execute)
+
+    # ----- the replica
+
+    def _written(self) -> None:
+        if self._reads is not None and (task := asyncio.current_task()) is not None:
+            self._writers.add(task)
+
+    def _may_read_elsewhere(self) -> bool:
+        rested = asyncio.get_running_loop().time() >= self._replica_rests_until
+        return rested and asyncio.current_task() not in self._writers
+
+    async def _read(self, reads: Pool, replica: Driver, work: Work) -> Any:
+        try:
+            return await self._on(reads, replica, work)
+        except (ConnectionFailedError, OperationTimeoutError, PoolTimeoutError):
+            self._replica_rests_until = asyncio.get_running_loop().time() + REPLICA_PAUSE
+        except TransientError:
+            pass  # what the primary is doing got in its way
+        return await self._on(self._opened(), self._driver, work)
+
+
+class PooledTransaction(SqlVerbs):
+    """A transaction on one connection of the pool, which goes back at the end."""
+
+    def __init__(self, backend: PooledBackend, pool: Pool, lease: Lease) -> None:
+        self._backend = backend
+        self._operations = backend._operations
+        self._driver = backend._driver
+        self._pool = pool
+        self._lease = lease
+        self._lost = False
+
+    async def _perform(self, work: Work) -> Any:
+        try:
+            return await self._backend.run(self._driver, self._lease.connection, work)
+        except ConnectionFailedError:
+            self._lost = True
+            raise
+
+    async def say(self, *statements: str) -> None:
+        """Statements without parameters."""
+        try:
+            for statement in statements:
+                await self._driver.statement(self._lease.connection, statement)
+        except ConnectionFailedError:
+            self._lost = True
+            raise
+
+    async def commit(self) -> None:
+        try:
+            await self._driver.statement(self._lease.connection, "COMMIT")
+        except BaseException as error:
+            await _settle(self._pool, self._lease, error, dirty=True)
+            raise
+        self._pool.release(self._lease)
+
+    async def rollback(self) -> None:
+        if self._lost:
+            self._pool.discard(self._lease)
+            return
+        await asyncio.wait([self._pool.interrupted(self._lease)])
+
+    async def savepoint(self) -> BackendTransaction:
+        return await PooledSavepoint.begin(self, 1)
+
+
+class PooledSavepoint(SqlVerbs):
+    """A part of a transaction."""
+
+    def __init__(self, outer: PooledTransaction, depth: int) -> None:
+        self._outer = outer
+        self._operations = outer._operations
+        self._depth = depth
+        self._name = f"auth_adapters_{depth}"
+        self._perform = outer._perform  # type: ignore[method-assign]
+
+    @classmethod
+    async def begin(cls, outer: PooledTransaction, depth: int) -> "PooledSavepoint":
+        """Begin one inside `outer`."""
+        savepoint = cls(outer, depth)
+        await outer.say(f"SAVEPOINT {savepoint._name}")
+        return savepoint
+
+    async def commit(self) -> None:
+        await self._outer.say(f"RELEASE SAVEPOINT {self._name}")
+
+    async def rollback(self) -> None:
+        await self._outer.say(f"ROLLBACK TO SAVEPOINT {self._name}", f"RELEASE SAVEPOINT {self._name}")
+
+    async def savepoint(self) -> BackendTransaction:
+        return await PooledSavepoint.begin(self._outer, self._depth + 1)
+
+
+async def _settle(pool: Pool, lease: Lease, error: BaseException, *, dirty: bool = False) -> None:
+    """Give back a connection after an error. dirty: it may be inside a transaction, which is undone first."""
+    if isinstance(error, ConnectionFailedError):
+        pool.discard(lease)
+    elif isinstance(error, OperationTimeoutError) or not isinstance(error, Exception):
+        pool.interrupted(lease)
+    elif dirty:
+        await asyncio.wait([pool.interrupted(lease)])
+    else:
+        pool.release(lease)

@@ -35,6 +35,7 @@ class FieldCodec:
     store: Convert
     compare: Convert
     load: Convert | None
+    reload: Convert | None
 
     def encode(self, value: Any) -> Any:
         """The stored form; None stays None where the field allows it. Raises `InvalidValueError`."""
@@ -76,15 +77,14 @@ class FieldCodec:
 
 
 class Decoder:
-    """From the first values of a row to a record, in one pass."""
+    """From the first values of a row to a record, in one pass. sent: the row is as it was sent, not as it came."""
 
     __slots__ = ("conversions", "names")
 
-    def __init__(self, fields: Sequence[FieldCodec]) -> None:
+    def __init__(self, fields: Sequence[FieldCodec], *, sent: bool = False) -> None:
         self.names: tuple[str, ...] = tuple(field.name for field in fields)
-        self.conversions: tuple[tuple[str, Convert], ...] = tuple(
-            (field.name, field.load) for field in fields if field.load is not None
-        )
+        loads = [(field.name, field.reload if sent else field.load) for field in fields]
+        self.conversions: tuple[tuple[str, Convert], ...] = tuple((name, load) for name, load in loads if load)
 
     def __call__(self, row: Row) -> Record:
         record = dict(zip(self.names, row, strict=False))
@@ -110,6 +110,7 @@ class ModelCodec:
         self.generated: str | None = "id" if model.makes_id and scheme.generated else None
         self.shadowed: tuple[FieldCodec, ...] = tuple(field for field in self.fields.values() if field.shadow)
         self.decode: Decoder = Decoder(tuple(self.fields.values()))
+        self._decode_sent = Decoder(tuple(self.fields.values()), sent=True)
         self._names = frozenset(self.fields)
         self._recipe = tuple(self._ingredient(field) for field in self.fields.values())
         self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
@@ -178,7 +179,7 @@ class ModelCodec:
         if returned:
             at = self.decode.names.index("id")
             row = (*row[:at], *returned, *row[at:])
-        return self.decode(row)
+        return self._decode_sent(row)
 
     def encode_changes(self, changes: Mapping[str, Any], taken: Collection[str] = ()) -> dict[str, Any]:
         """Column and stored value of every change, the fields with `on_update` that are not `taken` included.
@@ -247,6 +248,7 @@ def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage
         store=_chain(before, values.store),
         compare=_chain(before, values.compare),
         load=_chain(values.load, after) if after else values.load,
+        reload=_chain(values.reload or values.load, after) if after else values.reload or values.load,
     )
 
 

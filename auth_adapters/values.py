@@ -32,6 +32,7 @@ MAX_JSON_DEPTH: Final = 30
 class ValueCodec:
     """The conversions of one field. `store` checks everything and raises `InvalidValueError`; `compare` is for values
     in a predicate, where a text of any length may be asked for; `load` is None where the stored value is the record's.
+    `reload` is for a value as `store` made it, where that does not come back in the same form.
 
     `compare` of an id raises `Unparsable` for a text that no id is written as.
     """
@@ -41,6 +42,7 @@ class ValueCodec:
     store: Convert
     compare: Convert
     load: Convert | None
+    reload: Convert | None = None
 
 
 def value_codec(where: str, field: Field, storage: Storage, ids: IdScheme | None) -> ValueCodec:
@@ -202,16 +204,16 @@ def _from_naive(stored: datetime) -> datetime:
 
 
 def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:
-    check, load = DATETIMES[storage.datetime]
+    check, load, reload = DATETIMES[storage.datetime]
     store = partial(check, where)
-    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=load)
+    return ValueCodec(kind="datetime", length=None, store=store, compare=store, load=load, reload=reload)
 
 
-DATETIMES: Final[Mapping[str, tuple[Callable[[str, Any], Any], Convert | None]]] = {
-    "text": (_datetime_as_text, datetime.fromisoformat),
-    "aware": (check_moment, None),
-    "naive": (_datetime_as_naive, _from_naive),
-    "written": (_datetime_as_text, None),
+DATETIMES: Final[Mapping[str, tuple[Callable[[str, Any], Any], Convert | None, Convert | None]]] = {
+    "text": (_datetime_as_text, datetime.fromisoformat, None),
+    "aware": (check_moment, None, None),
+    "naive": (_datetime_as_naive, _from_naive, None),
+    "written": (_datetime_as_text, None, datetime.fromisoformat),
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from sqlalchemy import (
     BindParameter,
@@ -76,11 +76,13 @@ class Binds:
     def __init__(self) -> None:
         self._sources: dict[str, tuple[int, Convert | None]] = {}
 
-    def slot(self, slot: int, convert: Convert | None = None, name: str = "") -> BindParameter[Any]:
+    def slot(
+        self, slot: int, convert: Convert | None = None, name: str = "", *, type_: TypeEngine[Any] | None = None
+    ) -> BindParameter[Any]:
         """A parameter for `values[slot]`, or for what `convert` makes of it (`name` tells those apart)."""
         key = f"slot_{slot}_{name}"
         self._sources[key] = (slot, convert)
-        return bindparam(key)
+        return bindparam(key, type_=type_)
 
     def reader(self, names: Sequence[str], constants: dict[str, Any]) -> Callable[[Values], Parameters]:
         """From the values to the parameters in the order of `names`."""
@@ -108,13 +110,16 @@ class Binds:
 class SqlCompiler:
     """What all SQL databases share. A dialect overrides the parts in which its database differs."""
 
-    def __init__(self, layout: Layout, dialect: Dialect, metadata: MetaData | None = None) -> None:
+    default_schema: ClassVar[str | None] = None
+    """The schema of the database that is named in every statement where the layout names none."""
+
+    def __init__(self, layout: Layout, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.metadata: MetaData = metadata or build_metadata(layout)
-        self._tables = {
-            name: self.metadata.tables[f"{table.schema}.{name}" if table.schema else name]
-            for name, table in layout.tables.items()
-        }
+        self.metadata: MetaData = build_metadata(layout, default_schema=self.default_schema)
+        self._tables = {}
+        for name, table in layout.tables.items():
+            schema = table.schema or self.default_schema
+            self._tables[name] = self.metadata.tables[f"{schema}.{name}" if schema else name]
 
     # ----- where databases differ
 

@@ -5,9 +5,9 @@ The same operations and the same SQL as on connections of our own, through `exec
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -21,7 +21,9 @@ from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationEr
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction, Isolation
 
-__all__ = ["BoundTransaction", "EngineBackend", "OwnedDialect"]
+__all__ = ["BoundTransaction", "EngineBackend", "OwnedDialect", "Runner", "RunnerTransaction", "Runs"]
+
+T = TypeVar("T")
 
 TURN_TIMEOUT: Final = 10.0
 """Seconds that a writer waits for one before it."""
@@ -30,31 +32,55 @@ TURN_TIMEOUT: Final = 10.0
 class OwnedDialect(ABC):
     """What a database must say of itself so that its operations run on connections of the application."""
 
-    begin: str
-    """The statement that begins a transaction of ours on a connection of its engine."""
+    errors: tuple[type[Exception], ...] = (DBAPIError,)
+    """What a statement of the database's may raise: SQLAlchemy lets some errors of drivers through as they are."""
 
     one_writer: bool = False
     """Whether the database admits one writer at a time, so that ours had better queue here, in order."""
 
     @abstractmethod
-    def operations(self, layout: Layout) -> Operations:
-        """The operations of a layout."""
+    def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
+        """The operations of a layout, for the server that the connection leads to."""
 
     @abstractmethod
-    def create_all(self, layout: Layout) -> list[str]:
-        """The statements that create what is absent."""
+    async def create_all(self, layout: Layout, runner: "Runner") -> None:
+        """Create what is absent. Inside a transaction, where that means something to the database."""
 
     @abstractmethod
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         """Our error for one of the driver's."""
 
-    @abstractmethod
-    async def prepare(self, connection: AsyncConnection) -> None:
+    async def prepare(self, connection: AsyncConnection) -> None:  # noqa: B027  (most need nothing)
         """Before the first statement on a connection: check or set what the promises need."""
 
-    @abstractmethod
-    async def join_transaction(self, connection: AsyncConnection) -> None:
+    async def join_transaction(self, connection: AsyncConnection) -> None:  # noqa: B027  (most need nothing)
         """Make sure that the connection really is in the transaction its owner believes it to be in."""
+
+    async def begin(self, connection: AsyncConnection, isolation: Isolation | None) -> None:
+        """Begin a transaction of ours on a connection of the engine."""
+        if isolation is not None:
+            await connection.execution_options(isolation_level=isolation.replace("_", " ").upper())
+        await connection.begin()
+
+    async def commit(self, connection: AsyncConnection) -> None:
+        """End it well."""
+        await connection.commit()
+
+    async def rollback(self, connection: AsyncConnection) -> None:
+        """Undo it."""
+        await connection.rollback()
+
+
+class Runs(Protocol):
+    """What runs statements and operations on one connection."""
+
+    async def statement(self, text: str) -> None:
+        """One statement without parameters."""
+        ...
+
+    async def run(self, work: Work) -> Any:
+        """An operation, inside whatever transaction there is."""
+        ...
 
 
 class Runner:
@@ -69,10 +95,22 @@ class Runner:
         """One statement without parameters."""
         await self._execute(Request(text, ()))
 
+    async def rows(self, text: str) -> list[Any]:
+        """The rows of a statement without parameters."""
+        return (await self._execute(Request(text, ()))).rows
+
+    async def begin(self, isolation: Isolation | None = None) -> None:
+        """Begin a transaction."""
+        await self._mapped(self._dialect.begin(self.connection, isolation))
+
+    async def commit(self) -> None:
+        """End it well."""
+        await self._mapped(self._dialect.commit(self.connection))
+
     async def roll_back(self) -> None:
         """Undo what was begun, if the database has not done so already."""
         with suppress(BackendError):
-            await self.statement("ROLLBACK")
+            await self._mapped(self._dialect.rollback(self.connection))
 
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
@@ -80,11 +118,14 @@ class Runner:
 
     async def _execute(self, request: Request) -> Answer:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
+        result = await self._mapped(self.connection.exec_driver_sql(request.text, parameters))
+        rows = [tuple(row) for row in result.all()] if result.returns_rows else []
+        return Answer(rows, result.rowcount)
+
+    async def _mapped(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            result = await uninterrupted(self.connection.exec_driver_sql(request.text, parameters))
-            rows = [tuple(row) for row in result.all()] if result.returns_rows else []
-            return Answer(rows, result.rowcount)
-        except DBAPIError as error:
+            return await uninterrupted(work)
+        except self._dialect.errors as error:
             failure = self._dialect.error(error, self._layout)
         raise failure from None
 
@@ -105,10 +146,9 @@ class EngineBackend(SqlVerbs):
 
     async def open(self, layout: Layout) -> None:
         self._layout = layout
-        self._operations = self._dialect.operations(layout)
         self._turn = asyncio.Lock()  # of this event loop
-        async with self._runner():
-            pass
+        async with self._runner() as runner:
+            self._operations = self._dialect.operations(layout, runner.connection)
 
     async def close(self) -> None:
         pass
@@ -116,10 +156,9 @@ class EngineBackend(SqlVerbs):
     async def create_tables(self) -> None:
         async with self._runner() as runner:
             try:
-                await runner.statement(self._dialect.begin)
-                for statement in self._dialect.create_all(self._layout):
-                    await runner.statement(statement)
-                await runner.statement("COMMIT")
+                await runner.begin()
+                await self._dialect.create_all(self._layout, runner)
+                await runner.commit()
             except BaseException:
                 await runner.roll_back()
                 raise
@@ -128,7 +167,7 @@ class EngineBackend(SqlVerbs):
         context = self._runner(writes=True)
         runner = await context.__aenter__()
         try:
-            await runner.statement(self._dialect.begin)
+            await runner.begin(isolation)
         except BaseException as error:
             await runner.roll_back()
             await context.__aexit__(type(error), error, error.__traceback__)
@@ -143,9 +182,9 @@ class EngineBackend(SqlVerbs):
             if not work.writes:
                 return await runner.run(work)
             try:
-                await runner.statement(self._dialect.begin)
+                await runner.begin()
                 result = await runner.run(work)
-                await runner.statement("COMMIT")
+                await runner.commit()
             except BaseException:
                 await runner.roll_back()
                 raise
@@ -195,7 +234,7 @@ class RunnerTransaction(SqlVerbs):
         self._operations = operations
         self._depth = depth
 
-    async def _ready(self) -> Runner:
+    async def _ready(self) -> Runs:
         """The connection, ready for a statement."""
         raise NotImplementedError
 
@@ -228,11 +267,11 @@ class RunnerTransaction(SqlVerbs):
 class Savepoint(RunnerTransaction):
     """A part of a transaction."""
 
-    def __init__(self, runner: Runner, operations: Operations, depth: int) -> None:
+    def __init__(self, runner: Runs, operations: Operations, depth: int) -> None:
         super().__init__(operations, depth)
         self._runner = runner
 
-    async def _ready(self) -> Runner:
+    async def _ready(self) -> Runs:
         return self._runner
 
     async def commit(self) -> None:
@@ -251,21 +290,21 @@ class EngineTransaction(RunnerTransaction):
         self._runner = runner
         self._context = context
 
-    async def _ready(self) -> Runner:
+    async def _ready(self) -> Runs:
         return self._runner
 
     async def commit(self) -> None:
-        await self._end("COMMIT")
-
-    async def rollback(self) -> None:
-        await self._end("ROLLBACK")
-
-    async def _end(self, statement: str) -> None:
         try:
-            await self._runner.statement(statement)
+            await self._runner.commit()
         except BackendError:
             await self._runner.roll_back()
             raise
+        finally:
+            await self._context.__aexit__(None, None, None)
+
+    async def rollback(self) -> None:
+        try:
+            await self._runner.roll_back()
         finally:
             await self._context.__aexit__(None, None, None)
 
@@ -284,7 +323,7 @@ class BoundTransaction(RunnerTransaction):
         self._layout = layout
         self._prepared: AsyncConnection | None = None
 
-    async def _ready(self) -> Runner:
+    async def _ready(self) -> Runs:
         if isinstance(self._owner, AsyncSession):
             if self._owner.sync_session.autoflush:
                 await self._owner.flush()

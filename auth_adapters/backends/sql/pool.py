@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
 
-__all__ = ["Connector", "Lease", "Pool", "PoolFigures", "PoolOptions"]
+__all__ = ["Connections", "Connector", "Lease", "Pool", "PoolFigures", "PoolOptions"]
 
 RECOVERY: Final = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
@@ -86,6 +86,41 @@ class Connector(Protocol):
 
     def terminate(self, connection: Any) -> None:
         """End it at once."""
+        ...
+
+
+class Connections(Protocol):
+    """Where connections come from and go back to: a `Pool` of ours, or one of the application's."""
+
+    @property
+    def figures(self) -> PoolFigures:
+        """How it is doing."""
+        ...
+
+    def take(self) -> "Lease | None":
+        """An idle connection that can be used as it is, if there is one and nobody waits."""
+        ...
+
+    async def acquire(self) -> "Lease":
+        """A connection, waiting for one if need be."""
+        ...
+
+    def release(self, lease: "Lease") -> None:
+        """Give a connection back, unharmed."""
+        ...
+
+    def discard(self, lease: "Lease") -> None:
+        """Give back a connection that is lost."""
+        ...
+
+    def interrupted(self, lease: "Lease") -> asyncio.Task[None]:
+        """Give back a connection whose statement or transaction was interrupted; the task makes it usable or ends
+        it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Wait for what is under way, then let go."""
         ...
 
 

@@ -3,11 +3,14 @@
 import asyncio
 import weakref
 from abc import abstractmethod
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operations, Request, Work, run_operation
-from auth_adapters.backends.sql.pool import Lease, Pool, PoolFigures, PoolOptions
+from auth_adapters.backends.sql.owned import RunnerTransaction, Runs
+from auth_adapters.backends.sql.pool import Connections, Lease, PoolFigures
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import (
@@ -20,7 +23,9 @@ from auth_adapters.errors import (
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction, Isolation
 
-__all__ = ["PooledBackend"]
+__all__ = ["DriverBound", "MakePool", "PooledBackend"]
+
+MakePool: TypeAlias = Callable[[Driver], Connections]
 
 REPLICA_PAUSE: Final = 5.0
 """Seconds for which a replica that failed is left alone."""
@@ -36,12 +41,12 @@ class PooledBackend(SqlVerbs):
     storage: Storage
     capabilities: Capabilities
 
-    def __init__(self, driver: Driver, options: PoolOptions, replica: Driver | None = None) -> None:
+    def __init__(self, driver: Driver, make_pool: MakePool, replica: Driver | None = None) -> None:
         self._driver = driver
         self._replica = replica
-        self._options = options
-        self._pool: Pool | None = None
-        self._reads: Pool | None = None
+        self._make_pool = make_pool
+        self._pool: Connections | None = None
+        self._reads: Connections | None = None
         self._writers: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._replica_rests_until = 0.0
         self._layout = Layout(tables={})
@@ -60,7 +65,7 @@ class PooledBackend(SqlVerbs):
         """The figures of the replica's pool, if there is one."""
         return None if self._reads is None else self._reads.figures
 
-    def _opened(self) -> Pool:
+    def _opened(self) -> Connections:
         if self._pool is None:
             raise AdapterStateError("the adapter is not open")
         return self._pool
@@ -75,7 +80,7 @@ class PooledBackend(SqlVerbs):
 
     async def open(self, layout: Layout) -> None:
         self._layout = layout
-        pool = Pool(self._driver, self._options)
+        pool = self._make_pool(self._driver)
         try:
             lease = await pool.acquire()
             try:
@@ -89,7 +94,7 @@ class PooledBackend(SqlVerbs):
             raise
         self._pool = pool
         if self._replica is not None:
-            self._reads = Pool(self._replica, self._options)
+            self._reads = self._make_pool(self._replica)
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._reads) if pool is not None]
@@ -125,7 +130,7 @@ class PooledBackend(SqlVerbs):
                 return await self._read(self._reads, self._replica, work)
         return await self._on(self._opened(), self._driver, work)
 
-    async def _on(self, pool: Pool, driver: Driver, work: Work) -> Any:
+    async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
         """An operation by itself: committed when it returns."""
         lease = pool.take() or await pool.acquire()
         operation = work.operation
@@ -164,7 +169,7 @@ class PooledBackend(SqlVerbs):
         rested = asyncio.get_running_loop().time() >= self._replica_rests_until
         return rested and asyncio.current_task() not in self._writers
 
-    async def _read(self, reads: Pool, replica: Driver, work: Work) -> Any:
+    async def _read(self, reads: Connections, replica: Driver, work: Work) -> Any:
         try:
             return await self._on(reads, replica, work)
         except (ConnectionFailedError, OperationTimeoutError, PoolTimeoutError):
@@ -177,7 +182,7 @@ class PooledBackend(SqlVerbs):
 class PooledTransaction(SqlVerbs):
     """A transaction on one connection of the pool, which goes back at the end."""
 
-    def __init__(self, backend: PooledBackend, pool: Pool, lease: Lease) -> None:
+    def __init__(self, backend: PooledBackend, pool: Connections, lease: Lease) -> None:
         self._backend = backend
         self._operations = backend._operations
         self._driver = backend._driver
@@ -246,7 +251,34 @@ class PooledSavepoint(SqlVerbs):
         return await PooledSavepoint.begin(self._outer, self._depth + 1)
 
 
-async def _settle(pool: Pool, lease: Lease, error: BaseException, *, dirty: bool = False) -> None:
+class DriverRunner:
+    """Runs operations on one connection of the driver's."""
+
+    def __init__(self, driver: Driver, connection: Any) -> None:
+        self._driver = driver
+        self._connection = connection
+
+    async def statement(self, text: str) -> None:
+        """One statement without parameters."""
+        await self._driver.statement(self._connection, text)
+
+    async def run(self, work: Work) -> Any:
+        """An operation, inside whatever transaction there is."""
+        return await run_operation(work.operation, partial(self._driver.execute, self._connection))
+
+
+class DriverBound(RunnerTransaction):
+    """The verbs in the application's own transaction on a connection of the driver's."""
+
+    def __init__(self, driver: Driver, connection: Any, operations: Operations) -> None:
+        super().__init__(operations, 0)
+        self._runner = DriverRunner(driver, connection)
+
+    async def _ready(self) -> Runs:
+        return self._runner
+
+
+async def _settle(pool: Connections, lease: Lease, error: BaseException, *, dirty: bool = False) -> None:
     """Give back a connection after an error. dirty: it may be inside a transaction, which is undone first."""
     if isinstance(error, ConnectionFailedError):
         pool.discard(lease)

@@ -5,7 +5,7 @@ the same values.
 """
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -24,64 +25,83 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    text,
+    Uuid,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from auth_adapters import physical
+from auth_adapters.backends.sql.defaults import default_of
 from auth_adapters.values import check_moment, decode_datetime, encode_datetime
 
 __all__ = ["JsonText", "UtcDateTime", "build_metadata"]
 
-UUID4_IN_SQLITE: Final = (
-    "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || "
-    "substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
-)
-
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, as text of fixed width in UTC with milliseconds."""
+    """An aware time in UTC with milliseconds: text of fixed width where the database has no such type."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = String(24)
     cache_ok: bool | None = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else encode_datetime(check_moment("a datetime", value))
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DATETIMES.get(dialect.name, String(24)))
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else decode_datetime(value)
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        moment = check_moment("a datetime", value)
+        if dialect.name not in DATETIMES:
+            return encode_datetime(moment)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if isinstance(value, str):
+            return decode_datetime(value)
+        moment: datetime | None = value
+        return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 class JsonText(TypeDecorator[Any]):
-    """JSON or a list, as text."""
+    """JSON or a list, as text where the database has no type for it."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
     cache_ok: bool | None = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(JSONS.get(dialect.name, Text()))
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        if value is None or dialect.name in JSONS:
+            return value
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value) if isinstance(value, str) else value
 
 
-def build_metadata(layout: physical.Layout, metadata: MetaData | None = None) -> MetaData:
-    """The tables of `layout`, added to `metadata` (a new one unless given)."""
+DATETIMES: Final[dict[str, TypeEngine[Any]]] = {"postgresql": TIMESTAMP(timezone=True)}
+JSONS: Final[dict[str, TypeEngine[Any]]] = {"postgresql": JSONB(none_as_null=True)}
+
+
+def build_metadata(
+    layout: physical.Layout, metadata: MetaData | None = None, *, default_schema: str | None = None
+) -> MetaData:
+    """The tables of `layout`, added to `metadata` (a new one unless given), in `default_schema` if in no other."""
     metadata = MetaData() if metadata is None else metadata
     for table in layout.tables.values():
-        _table(table, layout, metadata)
+        _table(table, metadata, table.schema or default_schema)
     return metadata
 
 
-def _table(table: physical.Table, layout: physical.Layout, metadata: MetaData) -> Table:
+def _table(table: physical.Table, metadata: MetaData, schema: str | None) -> Table:
     built = Table(
         quoted_name(table.name, quote=True),
         metadata,
         *(_column(column) for column in table.columns.values()),
         PrimaryKeyConstraint(*table.primary_key),
-        *(_foreign_key(key, table.schema) for key in table.foreign_keys),
-        schema=table.schema,
+        *(_foreign_key(key, schema) for key in table.foreign_keys),
+        schema=schema,
         sqlite_autoincrement=any(column.generated == "serial" for column in table.columns.values()),
     )
     for index in table.indexes:
@@ -101,40 +121,28 @@ def _column(column: physical.Column) -> Column[Any]:
     return Column(
         quoted_name(column.name, quote=True),
         _type(column),
+        *([Identity()] if column.generated == "serial" else []),
         nullable=column.nullable,
-        server_default=_default(column),
+        server_default=default_of(column),
         autoincrement=column.generated == "serial",
     )
 
 
 def _type(column: physical.Column) -> TypeEngine[Any]:
     if column.kind == "string":
-        return String(column.length)
+        return String(column.length).with_variant(String(column.length, collation="C"), "postgresql")
     return TYPES[column.kind]
 
 
 TYPES: Final[dict[str, TypeEngine[Any]]] = {
-    "text": Text(),
+    "text": Text().with_variant(Text(collation="C"), "postgresql"),
     "integer": BigInteger().with_variant(Integer(), "sqlite"),
     "float": Double(),
     "boolean": Boolean(),
     "datetime": UtcDateTime(),
     "json": JsonText(),
-    "string[]": JsonText(),
-    "integer[]": JsonText(),
+    "string[]": JsonText().with_variant(ARRAY(Text(collation="C")), "postgresql"),
+    "integer[]": JsonText().with_variant(ARRAY(BigInteger()), "postgresql"),
     "bytes": LargeBinary(),
-    "uuid": String(36),
+    "uuid": String(36).with_variant(Uuid(as_uuid=False), "postgresql"),
 }
-
-
-def _default(column: physical.Column) -> Any:
-    if column.generated == "database":
-        return text(UUID4_IN_SQLITE)
-    if column.default is None:
-        return None
-    if isinstance(column.default, bytes):
-        return text(f"X'{column.default.hex()}'")
-    if isinstance(column.default, str):
-        quoted = column.default.replace("'", "''").replace(":", "\\:")
-        return text(f"'{quoted}'")
-    return text(repr(column.default))

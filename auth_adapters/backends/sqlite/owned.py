@@ -3,12 +3,13 @@
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from auth_adapters.backends.sql.operations import Operations
-from auth_adapters.backends.sql.owned import EngineBackend, OwnedDialect
+from auth_adapters.backends.sql.owned import EngineBackend, OwnedDialect, Runner
 from auth_adapters.backends.sqlite.capabilities import CAPABILITIES
 from auth_adapters.backends.sqlite.compiler import SQLiteCompiler
 from auth_adapters.backends.sqlite.errors import sqlite_error
 from auth_adapters.errors import AuthAdapterError, ConfigurationError
 from auth_adapters.physical import Layout
+from auth_adapters.protocols import Isolation
 
 __all__ = ["SQLiteEngineBackend", "SQLiteOwned"]
 
@@ -16,14 +17,23 @@ __all__ = ["SQLiteEngineBackend", "SQLiteOwned"]
 class SQLiteOwned(OwnedDialect):
     """SQLite on connections of the application."""
 
-    begin = "BEGIN IMMEDIATE"
     one_writer = True
 
-    def operations(self, layout: Layout) -> Operations:
+    def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
         return Operations(SQLiteCompiler(layout), layout, explains=True)
 
-    def create_all(self, layout: Layout) -> list[str]:
-        return SQLiteCompiler(layout).create_all()
+    async def create_all(self, layout: Layout, runner: Runner) -> None:
+        for statement in SQLiteCompiler(layout).create_all():
+            await runner.statement(statement)
+
+    async def begin(self, connection: AsyncConnection, isolation: Isolation | None) -> None:
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    async def commit(self, connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("COMMIT")
+
+    async def rollback(self, connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("ROLLBACK")
 
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         return sqlite_error(error, layout)

@@ -1,0 +1,81 @@
+"""The PostgreSQL backends on asyncpg: on a pool of ours, and on one of the application's."""
+
+from functools import partial
+from typing import Any, Final
+
+import asyncpg
+
+from auth_adapters.backends.postgresql.capabilities import CAPABILITIES, STORAGE
+from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
+from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
+from auth_adapters.backends.postgresql.options import PostgreSQLOptions
+from auth_adapters.backends.postgresql.owned import bound
+from auth_adapters.backends.postgresql.tables import create_absent
+from auth_adapters.backends.sql.foreign import ForeignPool
+from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.pool import Pool, PoolOptions
+from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
+from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import ConfigurationError
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction
+
+__all__ = ["PostgreSQLBackend", "PostgreSQLPoolBackend"]
+
+MINIMUM: Final = 13
+
+
+class AsyncpgBackend(PooledBackend):
+    """PostgreSQL, version 13 or later, on connections of asyncpg."""
+
+    storage: Storage = STORAGE
+    capabilities: Capabilities = CAPABILITIES
+
+    def __init__(self, driver: PostgreSQLDriver, make_pool: MakePool, replica: PostgreSQLDriver | None = None) -> None:
+        super().__init__(driver, make_pool, replica)
+        self._drivers = [one for one in (driver, replica) if one is not None]
+
+    async def prepare(self, connection: Any, layout: Layout) -> Operations:
+        for driver in self._drivers:
+            driver.layout = layout
+        version = connection.get_server_version()
+        if version.major < MINIMUM:
+            raise ConfigurationError(f"PostgreSQL {version.major} is too old; {MINIMUM} is the oldest that works")
+        self._postgresql = PostgreSQLOperations(layout)
+        return self._postgresql
+
+    async def create_all(self, connection: Any) -> None:
+        async def run(text: str) -> list[Any]:
+            return await self._driver.rows(connection, text, ())
+
+        await self._driver.begin(connection, None)
+        await create_absent(run, self._postgresql.compiler, self._layout)
+        await self._driver.statement(connection, "COMMIT")
+
+    def bind(self, connection_or_session: Any) -> BackendTransaction:
+        return bound(connection_or_session, self._driver, self._operations, self._layout)
+
+
+class PostgreSQLBackend(AsyncpgBackend):
+    """A PostgreSQL server on connections of our own. replica: a standby, for reads outside transactions."""
+
+    def __init__(
+        self,
+        options: PostgreSQLOptions,
+        pool: PoolOptions | None = None,
+        replica: PostgreSQLOptions | None = None,
+    ) -> None:
+        make_pool = partial(Pool, options=pool or PoolOptions())
+        standby = None if replica is None else PostgreSQLDriver(replica)
+        super().__init__(PostgreSQLDriver(options), make_pool, standby)
+
+
+class PostgreSQLPoolBackend(AsyncpgBackend):
+    """PostgreSQL on the application's own `asyncpg.Pool`, which is never closed.
+
+    acquire_timeout: seconds to wait for one of its connections.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", *, acquire_timeout: float = 30.0) -> None:
+        make_pool = partial(ForeignPool, pool=pool, acquire_timeout=acquire_timeout)
+        super().__init__(PostgreSQLDriver(PostgreSQLOptions()), make_pool)

@@ -1,0 +1,107 @@
+"""asyncpg, as the pool and the operations use it."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from auth_adapters.backends.postgresql.errors import postgresql_error
+from auth_adapters.backends.postgresql.options import PostgreSQLOptions
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.errors import AuthAdapterError
+from auth_adapters.physical import Layout, Row
+from auth_adapters.protocols import Isolation
+
+__all__ = ["PostgreSQLDriver"]
+
+BEGIN: Final[dict[Isolation | None, str]] = {
+    None: "BEGIN",
+    "read_committed": "BEGIN ISOLATION LEVEL READ COMMITTED",
+    "repeatable_read": "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
+}
+STEPPED_DOWN: Final = "25006"
+
+
+class PostgreSQLDriver(Driver):
+    """Connections of asyncpg. Errors speak of the models of `layout`."""
+
+    def __init__(self, options: PostgreSQLOptions) -> None:
+        self._options = options
+        self._arguments = options.arguments
+        self.layout: Layout = Layout(tables={})
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
+
+    async def connect(self) -> Any:
+        try:
+            return await asyncpg.connect(**self._arguments)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = postgresql_error(error, self.layout)
+        raise failure from None
+
+    async def ping(self, connection: Any) -> None:
+        await self.statement(connection, "SELECT 1")
+
+    async def recover(self, connection: Any) -> None:
+        # asyncpg has asked the server to cancel, and lets nothing else through before that is done
+        await self.statement(connection, "ROLLBACK" if connection.is_in_transaction() else "SELECT 1")
+        if connection.is_in_transaction():
+            await self.statement(connection, "ROLLBACK")
+
+    def is_alive(self, connection: Any) -> bool:
+        return not connection.is_closed()
+
+    async def close(self, connection: Any) -> None:
+        try:
+            await connection.close()
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = postgresql_error(error, self.layout)
+        else:
+            return
+        raise failure from None
+
+    def terminate(self, connection: Any) -> None:
+        connection.terminate()
+
+    async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
+        try:
+            rows: list[Row] = await connection.fetch(text, *parameters)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        else:
+            return rows
+        raise failure from None
+
+    async def execute(self, connection: Any, request: Request) -> Answer:
+        try:
+            if request.many:
+                await connection.executemany(request.text, request.parameters)
+                return Answer([], 0)
+            if request.counts:
+                status: str = await connection.execute(request.text, *request.parameters)
+                return Answer([], int(status.rpartition(" ")[2]))
+            return Answer(await connection.fetch(request.text, *request.parameters), 0)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        raise failure from None
+
+    async def statement(self, connection: Any, text: str) -> None:
+        try:
+            await connection.execute(text)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        else:
+            return
+        raise failure from None
+
+    async def begin(self, connection: Any, isolation: Isolation | None) -> None:
+        await self.statement(connection, BEGIN[isolation])
+
+    def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
+        failure = postgresql_error(error, self.layout)
+        if getattr(failure, "code", None) == STEPPED_DOWN:
+            connection.terminate()  # its successor is found by connecting anew
+        return failure

@@ -1,0 +1,81 @@
+"""What each verb does in PostgreSQL, where that is less than elsewhere."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from auth_adapters.backends.postgresql.compiler import DEFAULT_SCHEMA, PostgreSQLCompiler
+from auth_adapters.backends.sql.compiler import Sql
+from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
+from auth_adapters.errors import TransientError
+from auth_adapters.physical import Insert, Layout, Row, Table, Upsert, Values
+
+__all__ = ["PostgreSQLOperations"]
+
+ATTEMPTS = 8
+"""So often an upsert looks for the row that was in its way and is gone again."""
+
+MOVE_SEQUENCE = """SELECT setval(sequence, $2::bigint)
+FROM (SELECT pg_get_serial_sequence($1::text, $3::text)::regclass AS sequence) AS found
+WHERE coalesce(pg_sequence_last_value(sequence), 0) < $2::bigint"""
+"""Move the sequence of a serial id past one that was given."""
+
+
+class PostgreSQLOperations(Operations):
+    """An upsert is one statement; errors name their constraint, so none is looked into."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._postgresql = PostgreSQLCompiler(layout)
+        super().__init__(self._postgresql, layout, explains=False)
+
+    @property
+    def compiler(self) -> PostgreSQLCompiler:
+        """PostgreSQL's SQL."""
+        return self._postgresql
+
+    def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
+        forced = _forced_serial(statement)
+        if forced is None:
+            return super().insert(statement, rows)
+        sql: Sql = self._sql(statement, lambda: self._compiler.insert(statement))
+        return Work(self._insert_forced(statement, sql, rows, forced), True, True)
+
+    def _insert_forced(self, statement: Insert, sql: Sql, rows: Sequence[Row], forced: str) -> Operation[list[Row]]:
+        made = yield from self._insert(statement, sql, rows)
+        largest = max(row[statement.columns.index(forced)] for row in rows)
+        yield Request(MOVE_SEQUENCE, (_quoted(statement.table), largest, forced))
+        return made
+
+    def upsert(self, statement: Upsert, values: Values) -> Work:
+        if not statement.assignments:
+            sqls: tuple[Sql, Sql] = self._sql(
+                statement,
+                lambda: (self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)),
+            )
+            return Work(self._insert_if_absent(sqls, values), True)
+        sql: Sql = self._sql(statement, lambda: self._postgresql.upsert(statement))
+        return Work(self._upsert_at_once(sql, values), True)
+
+    def _upsert_at_once(self, sql: Sql, values: Values) -> Operation[tuple[Row, bool]]:
+        (row,) = (yield Request(sql.text, sql.parameters(values))).rows
+        return row[:-1], row[-1]
+
+    def _insert_if_absent(self, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
+        insert, existing = sqls
+        for _ in range(ATTEMPTS):
+            answer = yield Request(insert.text, insert.parameters(values))
+            if answer.rows:
+                return answer.rows[0], True
+            answer = yield Request(existing.text, existing.parameters(values))
+            if answer.rows:
+                return answer.rows[0], False
+        raise TransientError("the row that was in the way came and went; safe to retry")
+
+
+def _forced_serial(statement: Insert) -> str | None:
+    """The column of a serial id that the caller gives."""
+    columns: dict[str, Any] = dict(statement.table.columns)
+    return next((name for name in statement.columns if columns[name].generated == "serial"), None)
+
+
+def _quoted(table: Table) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in (table.schema or DEFAULT_SCHEMA, table.name))

@@ -1,0 +1,117 @@
+"""The application's own pool of driver connections, which is never closed by us."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from auth_adapters.backends.sql.pool import Connector, Lease, PoolFigures
+from auth_adapters.errors import AdapterStateError, AuthAdapterError, PoolTimeoutError
+
+__all__ = ["ForeignPool"]
+
+RECOVERY = 5.0
+"""Seconds that an interrupted connection is given to become usable again."""
+
+
+class ForeignPool:
+    """`pool.acquire()` and `pool.release(connection)` of the application's, as a `Connections`.
+
+    acquire_timeout: seconds to wait for a connection.
+    """
+
+    def __init__(self, connector: Connector, pool: Any, acquire_timeout: float) -> None:
+        self._connector = connector
+        self._pool = pool
+        self._timeout = acquire_timeout
+        self._leased: set[Lease] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting = self._acquired = self._timeouts = self._lost = 0
+        self._closed = False
+
+    @property
+    def figures(self) -> PoolFigures:
+        """What we have of it. How many connections it holds in all is for its owner to say."""
+        return PoolFigures(
+            size=len(self._leased),
+            in_use=len(self._leased),
+            idle=0,
+            waiting=self._waiting,
+            wait_time=0.0,
+            acquired=self._acquired,
+            waited=0,
+            timeouts=self._timeouts,
+            opened=0,
+            lost=self._lost,
+            failures=0,
+        )
+
+    def take(self) -> Lease | None:
+        """Nothing: its owner's pool is asked each time."""
+        return None
+
+    async def acquire(self) -> Lease:
+        """A connection of the application's pool. Raises `PoolTimeoutError` after `acquire_timeout`."""
+        if self._closed:
+            raise AdapterStateError("the adapter was closed")
+        self._waiting += 1
+        arriving = asyncio.ensure_future(self._pool.acquire())
+        try:
+            async with asyncio.timeout(self._timeout):
+                connection = await asyncio.shield(arriving)
+        except BaseException as error:
+            if not arriving.cancel():
+                if arriving.exception() is not None:
+                    raise
+                self._background(self._return(arriving.result()))
+            elif isinstance(error, TimeoutError):
+                self._timeouts += 1
+                raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
+            raise
+        finally:
+            self._waiting -= 1
+        lease = Lease(connection, 0.0, 0.0)
+        self._leased.add(lease)
+        self._acquired += 1
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        """Give it back to the application's pool."""
+        self._leased.discard(lease)
+        self._background(self._return(lease.connection))
+
+    def discard(self, lease: Lease) -> None:
+        """End it, and let its pool see."""
+        self._lost += 1
+        self._connector.terminate(lease.connection)
+        self.release(lease)
+
+    def interrupted(self, lease: Lease) -> asyncio.Task[None]:
+        """Make it usable again, or end it, and give it back."""
+        return self._background(self._recover(lease))
+
+    async def _recover(self, lease: Lease) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY):
+                await self._connector.recover(lease.connection)
+        except (TimeoutError, AuthAdapterError):
+            self._lost += 1
+            self._connector.terminate(lease.connection)
+        self._leased.discard(lease)
+        await self._return(lease.connection)
+
+    async def _return(self, connection: Any) -> None:
+        with suppress(Exception):  # a connection that is broken is its pool's to replace
+            await self._pool.release(connection)
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Wait until what we took is back. The pool stays open."""
+        self._closed = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)

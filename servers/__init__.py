@@ -1,0 +1,20 @@
+"""Database servers for tests: started in seconds, each with data of its own, gone when the session is.
+
+`with servers.postgresql() as server:` starts one, or takes that of the URL in the environment.
+"""
+
+from servers.errors import ServerError, ServerUnavailableError
+from servers.mariadb import MariaDB, mariadb
+from servers.postgresql import PgBouncer, PostgreSQL, postgresql
+from servers.server import Server
+
+__all__ = [
+    "MariaDB",
+    "PgBouncer",
+    "PostgreSQL",
+    "Server",
+    "ServerError",
+    "ServerUnavailableError",
+    "mariadb",
+    "postgresql",
+]

@@ -5,16 +5,23 @@
 
 from servers.errors import ServerError, ServerUnavailableError
 from servers.mariadb import MariaDB, mariadb
+from servers.mongodb import MongoDB, mongodb
+from servers.mysql import MySQL, mysql
 from servers.postgresql import PgBouncer, PostgreSQL, postgresql
-from servers.server import Server
+from servers.server import Server, SQLServer
 
 __all__ = [
     "MariaDB",
+    "MongoDB",
+    "MySQL",
     "PgBouncer",
     "PostgreSQL",
+    "SQLServer",
     "Server",
     "ServerError",
     "ServerUnavailableError",
     "mariadb",
+    "mongodb",
+    "mysql",
     "postgresql",
 ]

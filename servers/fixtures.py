@@ -31,3 +31,17 @@ def mariadb_server() -> Iterator[servers.MariaDB]:
     """MariaDB."""
     with servers.mariadb() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[servers.MySQL]:
+    """MySQL proper."""
+    with servers.mysql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb_server() -> Iterator[servers.MongoDB]:
+    """MongoDB, a replica set of one."""
+    with servers.mongodb() as server:
+        yield server

@@ -56,9 +56,8 @@ def prepared(name: str, key: str, make: Callable[[Path], None]) -> Path:
 
     key: all that its contents depend on.
     """
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder = cache() / f"{name}-{digest}"
-    with locked(cache() / f"{name}-{digest}.lock"):
+    folder = _place(name, key)
+    with locked(folder.with_suffix(".lock")):
         if not folder.exists():
             unfinished = folder.with_suffix(".unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -68,17 +67,19 @@ def prepared(name: str, key: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def is_prepared(name: str, key: str) -> bool:
+    """Whether a folder of the cache is there."""
+    return _place(name, key).exists()
+
+
+def _place(name: str, key: str) -> Path:
+    """Where a folder of the cache is to be."""
+    return cache() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a folder with its owners and modes, sharing blocks where the file system can."""
     subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(target)], check=True)
-
-
-def give(folder: Path, user: list[int] | None) -> None:
-    """Make a folder and all in it a user's own."""
-    if user is None:
-        return
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, *user, follow_symlinks=False)
 
 
 def new_run(name: str) -> tuple[Path, int]:

@@ -1,4 +1,4 @@
-"""MariaDB, and MySQL proper, which is asked the same way."""
+"""MariaDB, and what MySQL proper shares with it."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from servers.certificates import certificates
 from servers.errors import ServerError
 from servers.processes import HOST, Process, Program, client_environment
 from servers.provision import MARIADB, Tools, run, tools
-from servers.server import Server, client_output, rows
+from servers.server import SQLServer, client_output, rows
 
 AUTH_USER = "auth_user"
 AUTH_PASSWORD = "pass word/@:%"  # noqa: S105  (of a test; characters that a URL must quote are the point)
@@ -21,6 +21,7 @@ SETTINGS = {
     "max-connections": "200",
     "innodb-buffer-pool-size": "64M",
     "innodb-flush-log-at-trx-commit": "2",
+    "innodb-log-file-size": "16M",
     "innodb-flush-method": "nosync",
     "sync-binlog": "0",
     "character-set-server": "utf8mb4",
@@ -33,7 +34,7 @@ GRANT ALL PRIVILEGES ON *.* TO 'tls_user'@'%';
 """
 
 
-class MariaDB(Server):
+class MariaDB(SQLServer):
     """A MariaDB server. Its account `root` needs no password.
 
     Other accounts, for tests of connecting: `auth_user` needs `auth_password`; `tls_user` needs TLS.
@@ -45,8 +46,8 @@ class MariaDB(Server):
     auth_user = AUTH_USER
     auth_password = AUTH_PASSWORD
 
-    def __init__(self, url: str, process: Process | None, tools: Tools) -> None:
-        super().__init__(url, process)
+    def __init__(self, url: str, processes: tuple[Process, ...], tools: Tools) -> None:
+        super().__init__(url, *processes)
         self.tools = tools
 
     @property
@@ -87,15 +88,15 @@ def mariadb(settings: Mapping[str, str] | None = None) -> MariaDB:
 
     """
     if url := os.environ.get(MARIADB.variable):
-        return MariaDB(url, None, tools(MARIADB))
+        return MariaDB(url, (), tools(MARIADB))
     found = tools(MARIADB)
     options = {**SETTINGS, **tls(), **(settings or {})}
 
     def command(folder: Path, port: int) -> list[str]:
-        return found("mariadbd", *given(folder, port, options))
+        return found("mariadbd", *arguments(folder, port, options))
 
     process = Process(Program(name="mariadb", command=command, ready=r"ready for connections"))
-    return MariaDB(started(process, _template(found), "mariadb"), process, found)
+    return MariaDB(started(process, _template(found), "mariadb"), (process,), found)
 
 
 def tls() -> dict[str, str]:
@@ -108,12 +109,17 @@ def tls() -> dict[str, str]:
     }
 
 
-def given(folder: Path, port: int, options: Mapping[str, str]) -> list[str]:
+def arguments(folder: Path, port: int, options: Mapping[str, str]) -> list[str]:
     """The arguments of a server of this family."""
     account = ["--user=root"] if os.geteuid() == 0 else []
     places = [f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}"]
     places += [f"--tmpdir={folder}", f"--port={port}"]
-    return ["--no-defaults", *account, *places, *(f"--{key}={value}" for key, value in options.items())]
+    return [
+        "--no-defaults",
+        *account,
+        *places,
+        *(f"--{key}={value}" if value else f"--{key}" for key, value in options.items()),
+    ]
 
 
 def started(process: Process, template: Path, scheme: str) -> str:
@@ -134,11 +140,21 @@ def _template(found: Tools) -> Path:
         account = ["--user=root"] if os.geteuid() == 0 else []
         data = f"--datadir={folder / 'data'}"
         try:
-            options = ["--no-defaults", data, *account, "--auth-root-authentication-method=normal", "--skip-test-db"]
+            options = [
+                "--no-defaults",
+                data,
+                "--innodb-log-file-size=16M",
+                *account,
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ]
             run(found("mariadb-install-db", *options))
             statements = f"USE mysql;\nFLUSH PRIVILEGES;\n{ROLES}"
-            run(found("mariadbd", "--no-defaults", data, *account, "--bootstrap"), feed=statements)
+            run(
+                found("mariadbd", "--no-defaults", data, "--innodb-log-file-size=16M", *account, "--bootstrap"),
+                feed=statements,
+            )
         except subprocess.CalledProcessError as error:
             raise ServerError(f"preparing MariaDB's data failed: {error.output}") from None
 
-    return folders.prepared("mariadb", f"{found.key} {os.geteuid()} {ROLES} 1", make) / "data"
+    return folders.prepared("mariadb", f"{found.key} {os.geteuid()} {ROLES} 2", make) / "data"

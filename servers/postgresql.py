@@ -14,7 +14,7 @@ from servers.errors import ServerError
 from servers.guardian import remove
 from servers.processes import HOST, Process, Program, client_environment
 from servers.provision import POSTGRESQL, Tools, run, tools
-from servers.server import Server, client_output, rows
+from servers.server import SQLServer, client_output, rows
 
 AUTH_USER = "auth_user"
 AUTH_PASSWORD = "pass word/@:%"  # noqa: S105  (of a test; characters that a URL must quote are the point)
@@ -58,7 +58,7 @@ CREATE ROLE tls_user LOGIN;
 """
 
 
-class PostgreSQL(Server):
+class PostgreSQL(SQLServer):
     """A PostgreSQL server. Its account `postgres` needs no password.
 
     Other accounts, for tests of connecting: `auth_user` needs `auth_password`, by SCRAM; `tls_user` needs TLS;
@@ -70,8 +70,8 @@ class PostgreSQL(Server):
     auth_user = AUTH_USER
     auth_password = AUTH_PASSWORD
 
-    def __init__(self, url: str, process: Process | None, tools: Tools, settings: Mapping[str, str]) -> None:
-        super().__init__(url, process)
+    def __init__(self, url: str, processes: tuple[Process, ...], tools: Tools, settings: Mapping[str, str]) -> None:
+        super().__init__(url, *processes)
         self.tools = tools
         self.settings = settings
 
@@ -139,7 +139,7 @@ class PgBouncer(PostgreSQL):
         given = urlsplit(behind.url)
         account = given.netloc.rpartition("@")[0] or "postgres"
         url = given._replace(netloc=f"{account}@{HOST}:{process.port}", query="").geturl()
-        super().__init__(url, process, behind.tools, {})
+        super().__init__(url, (process,), behind.tools, {})
         self.behind = behind
 
     def _create(self, name: str) -> None:
@@ -158,7 +158,7 @@ def postgresql(settings: Mapping[str, str] | None = None) -> PostgreSQL:
 
     """
     if url := os.environ.get(POSTGRESQL.variable):
-        return PostgreSQL(url, None, tools(POSTGRESQL), {})
+        return PostgreSQL(url, (), tools(POSTGRESQL), {})
     found = tools(POSTGRESQL)
     chosen = {**SETTINGS, **(settings or {})}
     process = Process(_program("postgresql", found, chosen))
@@ -177,7 +177,7 @@ def _started(process: Process, found: Tools, settings: Mapping[str, str]) -> Pos
     except BaseException:
         process.close()
         raise
-    return PostgreSQL(f"postgresql://postgres@{HOST}:{process.port}/postgres", process, found, settings)
+    return PostgreSQL(f"postgresql://postgres@{HOST}:{process.port}/postgres", (process,), found, settings)
 
 
 def _program(name: str, found: Tools, settings: Mapping[str, str]) -> Program:

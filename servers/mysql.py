@@ -41,7 +41,9 @@ class MySQL(MariaDB):
     """A MySQL server, whose accounts are those of `MariaDB`; passwords are checked by caching_sha2_password."""
 
     name = "MySQL"
-    client = "mysql"
+
+    def _client(self, *options: object) -> list[str]:
+        return mysql_tools()("mysql", *options) if self.ours else super()._client(*options)
 
 
 def mysql(settings: Mapping[str, str] | None = None) -> MySQL:
@@ -53,7 +55,7 @@ def mysql(settings: Mapping[str, str] | None = None) -> MySQL:
 
     """
     if url := os.environ.get(MYSQL.variable):
-        return MySQL(url, (), mysql_tools())
+        return MySQL(url)
     found = mysql_tools()
     options = {**SETTINGS, **tls(), **(settings or {})}
 
@@ -61,7 +63,7 @@ def mysql(settings: Mapping[str, str] | None = None) -> MySQL:
         return found("mysqld", *arguments(folder, port, options), *_base(found))
 
     process = Process(Program(name="mysql", command=command, ready=r"mysqld: ready for connections"))
-    return MySQL(started(process, _template(found), "mysql"), (process,), found)
+    return MySQL(started(process, _template(found), "mysql"), process)
 
 
 def _base(found: Tools) -> list[str]:

@@ -16,6 +16,7 @@ SETTINGS = {
     "max_client_conn": "200",
     "default_pool_size": "20",
     "ignore_startup_parameters": "extra_float_digits",
+    "server_login_retry": "1",
     "server_tls_sslmode": "prefer",
 }
 

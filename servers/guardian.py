@@ -107,17 +107,17 @@ class Guardian:
         self.reap()
         return None if self.server is None else self.server.poll()
 
-    def reap(self) -> None:
-        """Let go of what has ended. The server's first process is left to `Popen`."""
+    def reap(self) -> bool:
+        """Let go of what has ended; whether anything is left. The server's first process is left to `Popen`."""
         if self.server is not None:
             self.server.poll()
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
-                return
+                return False
             if ended is None:
-                return
+                return True
             if self.server is not None and ended.si_pid == self.server.pid:
                 self.server.poll()
             else:
@@ -134,12 +134,13 @@ class Guardian:
             reached |= new
 
     def kill(self) -> None:
-        """End every process of the server at once."""
-        while descendants(os.getpid()):
+        """End every process of the server at once.
+
+        Its threads may outlive it by a moment, so what counts is that every process could be waited for.
+        """
+        while self.reap():
             self.signal_all(signal.SIGKILL)
             time.sleep(STEP)
-            self.reap()
-        self.reap()
 
     def stop(self, number: int, timeout: float) -> None:
         """Ask the server to end; what has not ended after `timeout` seconds is killed."""

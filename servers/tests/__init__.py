@@ -1,0 +1,1 @@
+"""The tests of the test servers, on the real ones."""

@@ -44,7 +44,7 @@ def descendants(root: int) -> set[int]:
 
 
 def kill_inside(folder: Path) -> None:
-    """Kill the processes that work in a folder, and wait: those of a paused server outlive a guardian that is killed."""
+    """Kill what works in a folder, and wait: the processes of a paused server outlive a guardian that is killed."""
     for _ in range(1000):
         found = 0
         for entry in Path("/proc").iterdir():

@@ -45,11 +45,14 @@ class AsyncpgBackend(PooledBackend):
         return self._postgresql
 
     async def create_all(self, connection: Any) -> None:
-        async def run(text: str) -> list[Any]:
+        async def ask(text: str) -> list[Any]:
             return await self._driver.rows(connection, text, ())
 
+        async def tell(statements: list[str]) -> None:
+            await self._driver.statement(connection, ";\n".join(statements))
+
         await self._driver.begin(connection, None)
-        await create_absent(run, self._postgresql.compiler, self._layout)
+        await create_absent(ask, tell, self._postgresql.compiler, self._layout)
         await self._driver.statement(connection, "COMMIT")
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
@@ -65,7 +68,10 @@ class PostgreSQLBackend(AsyncpgBackend):
         pool: PoolOptions | None = None,
         replica: PostgreSQLOptions | None = None,
     ) -> None:
-        make_pool = partial(Pool, options=pool or PoolOptions())
+        self.options: PostgreSQLOptions = options
+        self.replica_options: PostgreSQLOptions | None = replica
+        self.pool_options: PoolOptions = pool or PoolOptions()
+        make_pool = partial(Pool, options=self.pool_options)
         standby = None if replica is None else PostgreSQLDriver(replica)
         super().__init__(PostgreSQLDriver(options), make_pool, standby)
 

@@ -41,4 +41,5 @@ async def create_absent(ask: Ask, tell: Tell, compiler: PostgreSQLCompiler, layo
         statements += compiler.create_indexes(table)
     for table in absent:
         statements += compiler.create_references(table)
-    await tell(statements)
+    if statements:
+        await tell(statements)

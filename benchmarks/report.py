@@ -41,7 +41,7 @@ class Report:
     def text(self) -> str:
         """For people."""
         parts = [", ".join(f"{name} {value}" for name, value in machine().items())]
-        for concurrency in self.options.concurrency:
+        for concurrency in self.options.concurrency if self.measured.names else ():
             parts += self._tables(concurrency)
         if self.layers:
             parts.append(_table("Memory backend, CPU microseconds per call", ["us"], _single(self.layers)))

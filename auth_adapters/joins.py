@@ -22,24 +22,24 @@ RunSelect: TypeAlias = Callable[[Select, Values], Awaitable[list[Row]]]
 
 
 class JoinAsked(NamedTuple):
-    """One entry of `join`. key: it without its values."""
+    """One entry of `join`. key: what the plan depends on, which is it without its values."""
 
     name: str
     join: Join
     where: AskedFor
+    key: tuple[Any, ...]
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What the plan depends on."""
-        join = self.join
+    @classmethod
+    def of(cls, name: str, join: Join, where: AskedFor) -> "JoinAsked":
+        """The entry, its key made once."""
         select = None if join.select is None else tuple(join.select)
-        which = (self.name, join.model, join.on, join.direction)
-        return (*which, select, self.where.key, tuple(join.sort), join.limit is None)
+        which = (name, join.model, join.on, join.direction)
+        return cls(name, join, where, (*which, select, where.key, tuple(join.sort), join.limit is None))
 
     def parsable(self, codec: Codec) -> "JoinAsked":
         """The same without comparisons against what is no id."""
         where = parsable(codec.model(self.join.model), self.where.predicate())
-        return JoinAsked(self.name, self.join, read_where(where))
+        return JoinAsked.of(self.name, self.join, read_where(where))
 
 
 class Link(NamedTuple):
@@ -111,7 +111,7 @@ def read_joins(join: Collection[str] | Mapping[str, Join]) -> tuple[JoinAsked, .
             if not listed or not all(isinstance(entry, str) for entry in fields):
                 raise InvalidQueryError(f"join {name!r}: select and sort take lists of fields")
         check_page(one.limit, 0)
-        asked.append(JoinAsked(name, one, read_where(one.where)))
+        asked.append(JoinAsked.of(name, one, read_where(one.where)))
     return tuple(asked)
 
 

@@ -81,6 +81,8 @@ class Verbs:
         for one in joining.in_row:
             for row, record in zip(rows, records, strict=True):
                 record[one.name] = one.record(row)
+        if not joining.followed:
+            return records
 
         async def select(statement: Select, values: Any) -> list[Row]:
             joined = statement.table.model

@@ -92,9 +92,9 @@ def _layers(report: Report) -> str:
 def _purge(report: Report) -> str:
     found = {name: f"{value:,.0f}" if value >= 100 else f"{value:.1f}" for name, value in report.purge.items()}
     lines = [
-        f"{found['expired']} expired sessions, removed in {found['seconds']} seconds, at most {found['batch']} at a time,",
-        "while four tasks read (aj, b) and four wrote (c, d), each with a pause of 2 ms between operations. p99 in",
-        "milliseconds:",
+        f"{found['expired']} expired sessions, removed in {found['seconds']} seconds, at most {found['batch']} at a",
+        "time, while four tasks read (aj, b) and four wrote (c, d), each with a pause of 2 ms between operations. p99",
+        "in milliseconds:",
         "",
         "| | before | during |",
         "|---|---:|---:|",

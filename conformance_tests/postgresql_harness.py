@@ -10,7 +10,7 @@ import asyncpg
 
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.postgresql import PostgreSQLBackend, PostgreSQLOptions
-from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
+from auth_adapters.backends.postgresql.driver import driver_of
 from auth_adapters.backends.sql.pool import PoolOptions
 from auth_adapters.conformance import Harness
 from auth_adapters.physical import Layout
@@ -44,7 +44,7 @@ class LaterDatabase(PostgreSQLBackend):
 
     async def open(self, layout: Layout) -> None:
         name = await self._harness.real_name(self._database)
-        self._driver = self._drivers[0] = PostgreSQLDriver(self._harness.options(name))
+        self._driver = self._drivers[0] = driver_of(self._harness.options(name))
         await super().open(layout)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from auth_adapters.backends.postgresql.capabilities import CAPABILITIES, STORAGE
-from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
+from auth_adapters.backends.postgresql.driver import PostgreSQLDriver, driver_of
 from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.postgresql.owned import bound
@@ -72,8 +72,7 @@ class PostgreSQLBackend(AsyncpgBackend):
         self.replica_options: PostgreSQLOptions | None = replica
         self.pool_options: PoolOptions = pool or PoolOptions()
         make_pool = partial(Pool, options=self.pool_options)
-        standby = None if replica is None else PostgreSQLDriver(replica)
-        super().__init__(PostgreSQLDriver(options), make_pool, standby)
+        super().__init__(driver_of(options), make_pool, driver_of(replica) if replica else None)
 
 
 class PostgreSQLPoolBackend(AsyncpgBackend):

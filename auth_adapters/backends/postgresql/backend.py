@@ -84,3 +84,14 @@ class PostgreSQLPoolBackend(AsyncpgBackend):
     def __init__(self, pool: "asyncpg.Pool[Any]", *, acquire_timeout: float = 30.0) -> None:
         make_pool = partial(ForeignPool, pool=pool, acquire_timeout=acquire_timeout)
         super().__init__(PostgreSQLDriver(PostgreSQLOptions()), make_pool)
+        self._foreign = pool
+
+    async def open(self, layout: Layout) -> None:
+        try:
+            await self._foreign  # connects, if its owner has not done so yet
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._driver.error(error)
+        else:
+            await super().open(layout)
+            return
+        raise failure from None

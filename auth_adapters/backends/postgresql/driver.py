@@ -48,11 +48,14 @@ class PostgreSQLDriver(Driver):
     def __repr__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
 
+    def error(self, error: Exception) -> AuthAdapterError:
+        return postgresql_error(error, self.layout)
+
     async def connect(self) -> Any:
         try:
             return await asyncpg.connect(**self._arguments)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = postgresql_error(error, self.layout)
+            failure = self.error(error)
         raise failure from None
 
     async def ping(self, connection: Any) -> None:
@@ -71,7 +74,7 @@ class PostgreSQLDriver(Driver):
         try:
             await connection.close()
         except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = postgresql_error(error, self.layout)
+            failure = self.error(error)
         else:
             return
         raise failure from None

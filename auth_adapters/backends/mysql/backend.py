@@ -1,0 +1,60 @@
+"""The backends on asyncmy: on a pool of ours, and on one of the application's."""
+
+import re
+from functools import partial
+from typing import Any, Final
+
+from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
+from auth_adapters.backends.mysql.driver import MySQLDriver, is_mariadb
+from auth_adapters.backends.mysql.operations import MySQLOperations
+from auth_adapters.backends.mysql.options import MySQLOptions
+from auth_adapters.backends.mysql.owned import bound
+from auth_adapters.backends.mysql.tables import create_absent
+from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.pool import Pool, PoolOptions
+from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
+from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction
+
+__all__ = ["MySQLBackend"]
+
+
+class AsyncmyBackend(PooledBackend):
+    """MySQL 8.0.23 or later, or MariaDB 10.6 or later, on connections of asyncmy."""
+
+    storage: Storage = STORAGE
+    capabilities: Capabilities = CAPABILITIES
+
+    def __init__(self, driver: MySQLDriver, make_pool: MakePool, replica: MySQLDriver | None = None) -> None:
+        super().__init__(driver, make_pool, replica)
+        self._drivers = [one for one in (driver, replica) if one is not None]
+
+    async def prepare(self, connection: Any, layout: Layout) -> Operations:
+        mariadb = is_mariadb(connection)
+        rows = await self._driver.rows(connection, "SELECT @@max_allowed_packet", ())
+        for driver in self._drivers:
+            driver.layout = layout
+            driver.max_packet = int(rows[0][0])
+        self._mysql = MySQLOperations(layout, mariadb=mariadb)
+        return self._mysql
+
+    async def create_all(self, connection: Any) -> None:
+        async def run(text: str) -> list[Any]:
+            return await self._driver.rows(connection, text, ())
+
+        await create_absent(run, self._mysql.compiler, self._layout)
+
+    def bind(self, connection_or_session: Any) -> BackendTransaction:
+        return bound(connection_or_session, self._driver, self._operations, self._layout)
+
+
+class MySQLBackend(AsyncmyBackend):
+    """A MySQL or MariaDB server on connections of our own. replica: for reads outside transactions."""
+
+    def __init__(
+        self, options: MySQLOptions, pool: PoolOptions | None = None, replica: MySQLOptions | None = None
+    ) -> None:
+        make_pool = partial(Pool, options=pool or PoolOptions())
+        standby = None if replica is None else MySQLDriver(replica)
+        super().__init__(MySQLDriver(options), make_pool, standby)

@@ -1,0 +1,63 @@
+"""On what the application owns: an SQLAlchemy engine, connection or session, or a connection of asyncmy's.
+
+None of it is ever closed.
+"""
+
+from typing import Any
+
+import asyncmy
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
+from auth_adapters.backends.mysql.errors import mysql_error
+from auth_adapters.backends.mysql.operations import MySQLOperations
+from auth_adapters.backends.mysql.tables import create_absent
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.owned import BoundTransaction, EngineBackend, OwnedDialect, Runner
+from auth_adapters.backends.sql.pooled import DriverBound
+from auth_adapters.errors import AuthAdapterError, ConfigurationError
+from auth_adapters.physical import Layout
+from auth_adapters.protocols import BackendTransaction
+
+__all__ = ["MySQLEngineBackend", "MySQLOwned", "bound"]
+
+
+class MySQLOwned(OwnedDialect):
+    """MySQL and MariaDB on connections of the application."""
+
+    errors = (DBAPIError, asyncmy.errors.MySQLError, OSError)
+
+    def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
+        return MySQLOperations(layout, mariadb=bool(getattr(connection.dialect, "is_mariadb", False)))
+
+    async def create_all(self, layout: Layout, runner: Runner) -> None:
+        mariadb = bool(getattr(runner.connection.dialect, "is_mariadb", False))
+        await create_absent(runner.rows, MySQLOperations(layout, mariadb=mariadb).compiler, layout)
+
+    def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
+        return mysql_error(error, layout)
+
+
+class MySQLEngineBackend(EngineBackend):
+    """A `Backend` on the application's `AsyncEngine` for MySQL or MariaDB through asyncmy."""
+
+    storage = STORAGE
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        if engine.dialect.driver != "asyncmy":
+            raise ConfigurationError("the engine must use asyncmy: create_async_engine('mysql+asyncmy://...')")
+        super().__init__(engine, MySQLOwned(), CAPABILITIES)
+
+
+def bound(owner: Any, driver: Driver, operations: Operations, layout: Layout) -> BackendTransaction:
+    """The verbs on a connection or session of the application's; `ConfigurationError` for anything else."""
+    if isinstance(owner, asyncmy.Connection):
+        return DriverBound(driver, owner, operations)
+    if isinstance(owner, AsyncConnection | AsyncSession):
+        return BoundTransaction(owner, MySQLOwned(), operations, layout)
+    raise ConfigurationError(
+        "bind takes an SQLAlchemy AsyncConnection or AsyncSession, or a connection of asyncmy, not "
+        f"{type(owner).__name__}"
+    )

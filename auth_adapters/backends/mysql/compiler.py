@@ -58,7 +58,8 @@ class MySQLCompiler(SqlCompiler):
             source = self._tables[name]
             for constraint in [one for one in source.constraints if isinstance(one, FamilyKeys)]:
                 source.constraints.discard(constraint)
-            source.append_constraint(FamilyKeys(keys, every=True))
+            if keys.indexes:
+                source.append_constraint(FamilyKeys(keys, every=True))
             for hashed in keys.hashes.values():
                 source.append_column(SqlColumn(hashed, CHAR(64), system=True))
 

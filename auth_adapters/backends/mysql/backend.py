@@ -1,15 +1,15 @@
 """The backends on asyncmy: on a pool of ours, and on one of the application's."""
 
-import re
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
-from auth_adapters.backends.mysql.driver import MySQLDriver, is_mariadb
+from auth_adapters.backends.mysql.driver import MySQLDriver
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
 from auth_adapters.backends.mysql.tables import create_absent
+from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.sql.operations import Operations
 from auth_adapters.backends.sql.pool import Pool, PoolOptions
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
@@ -31,12 +31,12 @@ class AsyncmyBackend(PooledBackend):
         self._drivers = [one for one in (driver, replica) if one is not None]
 
     async def prepare(self, connection: Any, layout: Layout) -> Operations:
-        mariadb = is_mariadb(connection)
+        server = server_of(str(connection.get_server_info()))
         rows = await self._driver.rows(connection, "SELECT @@max_allowed_packet", ())
         for driver in self._drivers:
             driver.layout = layout
             driver.max_packet = int(rows[0][0])
-        self._mysql = MySQLOperations(layout, mariadb=mariadb)
+        self._mysql = MySQLOperations(layout, server)
         return self._mysql
 
     async def create_all(self, connection: Any) -> None:

@@ -17,23 +17,44 @@ CHECKED: Final = Request("SET SESSION foreign_key_checks = 1", (), counts=True)
 
 
 class Eraser:
-    """Deletes by a plan, over rows that are locked: parents before their children, so that none can come to them."""
+    """Deletes by a plan, over rows that are locked: parents before their children, so that none can come to them.
 
-    def __init__(self, compiler: MySQLCompiler, layout: Layout) -> None:
+    careful: the server loses rows of deep cascades (see `is_lost`).
+    """
+
+    def __init__(self, compiler: MySQLCompiler, layout: Layout, *, careful: bool) -> None:
         self._compiler = compiler
         self._layout = layout
-        self._needed: dict[str, bool] = {}
+        self._careful = careful
+        self._needed: dict[str, tuple[bool, bool]] = {}
 
     def is_needed(self, table: Table) -> bool:
-        """Whether InnoDB may refuse a delete from the table that should be done: its cascades meet a restricted
+        """Whether the server may refuse a delete from the table that should be done: its cascades meet a restricted
         reference inside of what they delete, or themselves.
         """
-        needed = self._needed.get(table.name)
-        if needed is None:
-            needed = self._needed[table.name] = self._look(table)
-        return needed
+        return self._looked(table)[0]
 
-    def _look(self, table: Table) -> bool:
+    def is_lost(self, table: Table) -> bool:
+        """Whether the server may do less than a delete from the table asks for, and not say so: since MySQL 9.6 a
+        cascade forgets the siblings of a row whose references go three levels deep.
+        """
+        return self._looked(table)[1]
+
+    def _looked(self, table: Table) -> tuple[bool, bool]:
+        found = self._needed.get(table.name)
+        if found is None:
+            lost = self._careful and self._is_deep(table)
+            found = self._needed[table.name] = (lost or self._is_refused(table), lost)
+        return found
+
+    def _is_deep(self, table: Table) -> bool:
+        cascaded = [table]
+        for _ in range(2):
+            steps = [pair for parent in cascaded for pair in self._layout.children(parent)]
+            cascaded = [child for child, key in steps if key.on_delete == "cascade"]
+        return any(True for parent in cascaded for _ in self._layout.children(parent))
+
+    def _is_refused(self, table: Table) -> bool:
         reached = {table.name: table}
         waiting = [table]
         while waiting:

@@ -97,6 +97,9 @@ UNFIT: Final = {
 }
 MISSING: Final = frozenset({1146, 1051})
 FOREIGN: Final = frozenset({1216, 1217, 1451, 1452, 1761, 1762, 1909, 3008})
+ENGINE: Final = 1296
+TOO_DEEP: Final = 193
+"""What MariaDB's InnoDB says of cascades that go too deep, inside of the error ENGINE."""
 DUPLICATE: Final = frozenset({1062, 1169, 1557, 1586})
 NULLED: Final = frozenset({1048, 1364})
 
@@ -136,7 +139,7 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if code in DUPLICATE:
         return _duplicate(code, text, layout)
-    if code in FOREIGN:
+    if code in FOREIGN or (code == ENGINE and f"error {TOO_DEEP} " in text):
         return _foreign(code, text, layout)
     if code in NULLED:
         return NotNullViolationError("a required value is missing", constraint=_between(text, "'"), code=code)
@@ -167,11 +170,10 @@ def _between(text: str, mark: str) -> str | None:
 
 def _duplicate(code: int, text: str, layout: Layout) -> UniqueViolationError:
     """`Duplicate entry '...' for key 'name'`; MySQL puts the table before the name. What is quoted first is a value."""
-    name = text.rstrip("'").rpartition("'")[2] or None
     for table, columns, key in _unique_keys(layout):
-        if name in (key, f"{table.name}.{key}") and (key != PRIMARY or name != PRIMARY):
+        if text.endswith(f"'{table.name}.{key}'") or (key != PRIMARY and text.endswith(f" key '{key}'")):
             return _same(table, columns, key, code)
-    constraint = PRIMARY if name == PRIMARY else name
+    constraint = PRIMARY if text.endswith(f"'{PRIMARY}'") else None
     return UniqueViolationError("another row has the same values in a unique key", constraint=constraint, code=code)
 
 

@@ -7,6 +7,7 @@ from auth_adapters.backends.mysql.changes import ChangeOne, UpsertOne
 from auth_adapters.backends.mysql.compiler import MySQLCompiler
 from auth_adapters.backends.mysql.erasing import Eraser
 from auth_adapters.backends.mysql.errors import at_table
+from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.sql.compiler import Sql
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
 from auth_adapters.errors import ConstraintError, ForeignKeyViolationError
@@ -22,10 +23,10 @@ LARGE: Final = 500_000
 class MySQLOperations(Operations):
     """The operations on either server; errors are completed with the table that was written."""
 
-    def __init__(self, layout: Layout, *, mariadb: bool) -> None:
-        self._mysql = MySQLCompiler(layout, mariadb=mariadb)
-        self._mariadb = mariadb
-        self._eraser = Eraser(self._mysql, layout)
+    def __init__(self, layout: Layout, server: Server) -> None:
+        self._mysql = MySQLCompiler(layout, mariadb=server.mariadb)
+        self._mariadb = server.mariadb
+        self._eraser = Eraser(self._mysql, layout, careful=server.loses_cascades)
         super().__init__(self._mysql, layout, explains=False)
 
     @property
@@ -93,6 +94,8 @@ class MySQLOperations(Operations):
     # ----- delete
 
     def delete(self, statement: Delete, values: Values) -> Work:
+        if self._eraser.is_lost(statement.table):
+            return Work(self._eraser.delete(statement, values), True, True)
         work = super().delete(statement, values)
         if not self._eraser.is_needed(statement.table):
             return work
@@ -126,6 +129,9 @@ class MySQLOperations(Operations):
             return None
         width = len(table.columns)
         row = dict(zip(table.columns, answer.rows[0][:width], strict=True))
+        if self._eraser.is_lost(table):
+            yield from self._eraser.erase(table, [row])
+            return answer.rows[0][width:]
         try:
             yield Request(remove.text, remove.parameters(tuple(row[name] for name in table.primary_key)), counts=True)
         except ForeignKeyViolationError:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.errors import mysql_error
 from auth_adapters.backends.mysql.operations import MySQLOperations
+from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operations
@@ -30,11 +31,11 @@ class MySQLOwned(OwnedDialect):
     errors = (DBAPIError, asyncmy.errors.MySQLError, OSError)
 
     def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
-        return MySQLOperations(layout, mariadb=bool(getattr(connection.dialect, "is_mariadb", False)))
+        return MySQLOperations(layout, _server(connection))
 
     async def create_all(self, layout: Layout, runner: Runner) -> None:
-        mariadb = bool(getattr(runner.connection.dialect, "is_mariadb", False))
-        await create_absent(runner.rows, MySQLOperations(layout, mariadb=mariadb).compiler, layout)
+        compiler = MySQLOperations(layout, _server(runner.connection)).compiler
+        await create_absent(runner.rows, compiler, layout)
 
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         return mysql_error(error, layout)
@@ -49,6 +50,12 @@ class MySQLEngineBackend(EngineBackend):
         if engine.dialect.driver != "asyncmy":
             raise ConfigurationError("the engine must use asyncmy: create_async_engine('mysql+asyncmy://...')")
         super().__init__(engine, MySQLOwned(), CAPABILITIES)
+
+
+def _server(connection: AsyncConnection) -> Server:
+    dialect: Any = connection.dialect
+    version = tuple(part for part in dialect.server_version_info or () if isinstance(part, int))
+    return Server(mariadb=bool(dialect.is_mariadb), version=version)
 
 
 def bound(owner: Any, driver: Driver, operations: Operations, layout: Layout) -> BackendTransaction:

@@ -1,18 +1,21 @@
-"""From what an application has (a URL, a path, an engine, nothing) to an adapter. No I/O."""
+"""From what an application has (a URL, a path, an engine, a pool, nothing) to an adapter. No I/O."""
 
 import importlib
 import logging
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from auth_adapters.adapter import BackendAdapter
 from auth_adapters.errors import ConfigurationError, MissingDriverError
 from auth_adapters.observation import Observer
+from auth_adapters.options import parse_url
 from auth_adapters.protocols import Adapter, Backend
 from auth_adapters.schema.composition import Schema
+from auth_adapters.schema.core import auth_schema
 
 __all__ = ["connect"]
 
@@ -20,15 +23,24 @@ DEFAULT_URL: Final = "sqlite:///auth.db"
 ENVIRONMENT: Final = ("DATABASE_URL", "MONGODB_URI")
 SQLITE_SCHEMES: Final = frozenset({"sqlite", "sqlite+aiosqlite", "file"})
 SQLITE_OPTIONS: Final = frozenset({"busy_timeout"})
+SERVERS: Final[Mapping[str, str]] = {
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "postgresql+asyncpg": "postgresql",
+}
+"""URL schemes, and the backend module (which is the extra, too) behind each."""
 PLANNED: Final[Mapping[str, str]] = {
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
     "mysql": "MySQL",
     "mariadb": "MariaDB",
     "mongodb": "MongoDB",
     "mongodb+srv": "MongoDB",
 }
-ACCEPTED: Final = "sqlite:///auth.db, ./auth.db, :memory:, memory:// or nothing (SQLite in auth.db)"
+ACCEPTED: Final = (
+    "postgresql://user:password@host/database, sqlite:///auth.db, ./auth.db, :memory:, memory:// or nothing "
+    "(SQLite in auth.db)"
+)
+
+ENGINES: Final[Mapping[str, str]] = {"sqlite": "SQLiteEngineBackend", "postgresql": "PostgreSQLEngineBackend"}
 
 logger: logging.Logger = logging.getLogger("auth_adapters")
 said_aloud: set[str] = set()
@@ -39,12 +51,20 @@ def connect(
 ) -> Adapter:
     """An adapter for a database, not open yet.
 
-    target: a URL (`sqlite:///auth.db`, `sqlite:////var/lib/auth.db`, `file:./auth.db`, `memory://`), a path (anything
-    with a separator or ending in .db, .sqlite or .sqlite3), `:memory:` (SQLite), an SQLAlchemy `AsyncEngine` of the
-    application's (never closed by us), or a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else
-    `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
+    target: a URL (`postgresql://user:password@host/database`, `sqlite:///auth.db`, `sqlite:////var/lib/auth.db`,
+    `file:./auth.db`, `memory://`), a path (anything with a separator or ending in .db, .sqlite or .sqlite3),
+    `:memory:` (SQLite), an SQLAlchemy `AsyncEngine` or an `asyncpg.Pool` of the application's (never closed by us), or
+    a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else `sqlite:///auth.db`, which is logged
+    once. schema: the core four unless given. observe: told of every verb.
 
-    Options of SQLite, by name or in the URL's query: busy_timeout, the seconds to wait for a lock (10).
+    Options go by name or in the URL's query, the name wins; times are in seconds. Of SQLite: busy_timeout, how long to
+    wait for a lock (10). Of servers: host (or several, by commas), port, user, password, database; pool_size (10),
+    connect_timeout (10), acquire_timeout (30), statement_timeout (30; 0 for none), max_waiting (10,000 callers),
+    ping_after (30 idle), max_idle (300), max_lifetime (3,600), close_timeout (10), serverless (one connection). Of
+    PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
+    target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
+    replica), channel_binding, gssencmode. connection_limit and pool_timeout are other names of pool_size and
+    acquire_timeout.
 
     Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
     """
@@ -53,17 +73,43 @@ def connect(
     if target is None:
         target = _from_environment()
     if isinstance(target, str):
+        if (found := _server(target)) is not None:
+            return _on_server(*found, schema, observe, options)
         return _adapter(_from_text(target, options), schema, observe)
     if isinstance(target, Backend) and not isinstance(target, type):
         _no_options(options, "a backend that is made already")
         return _adapter(target, schema, observe)
     if _is_engine(target):
         return _adapter(_from_engine(target, options), schema, observe)
+    if type(target).__module__.partition(".")[0] == "asyncpg" and hasattr(target, "acquire"):
+        return _adapter(_from_pool(target, options), schema, observe)
     raise ConfigurationError(f"cannot connect to an object of type {type(target).__name__}; give {ACCEPTED}")
 
 
 def _adapter(backend: Backend, schema: Schema | None, observe: Observer | None) -> Adapter:
     return BackendAdapter(backend, schema=schema, observe=observe)
+
+
+def _server(text: str) -> tuple[str, str] | None:
+    """The backend module and the URL, if the text leads to a server."""
+    scheme, separator, _ = text.partition("://")
+    module = SERVERS.get(scheme.lower())
+    if module is None or (not separator and scheme != text):
+        return None
+    return module, text if separator else f"{text}://"
+
+
+def _on_server(
+    module: str, url: str, schema: Schema | None, observe: Observer | None, options: Mapping[str, Any]
+) -> Adapter:
+    backend, database_schema = _module(f"auth_adapters.backends.{module}", module).read_backend(parse_url(url), options)
+    if database_schema is not None:
+        schema = schema or auth_schema()
+        named = schema.naming.database_schema
+        if named not in (None, database_schema):
+            raise ConfigurationError("the URL names one database schema, and the schema's naming another")
+        schema = replace(schema, naming=replace(schema.naming, database_schema=database_schema))
+    return _adapter(backend, schema, observe)
 
 
 def _from_environment() -> str:
@@ -137,10 +183,18 @@ def _from_engine(engine: Any, options: Mapping[str, Any]) -> Backend:
     name = engine.dialect.name
     if not getattr(engine.dialect, "is_async", False):
         raise ConfigurationError("this SQLAlchemy engine is synchronous; give one of create_async_engine")
-    if name != "sqlite":
-        raise ConfigurationError(f"engines of {PLANNED.get(name, name)} cannot be used in this version; SQLite's can")
+    if name not in ENGINES:
+        raise ConfigurationError(f"engines of {PLANNED.get(name, name)} cannot be used in this version")
     _no_options(options, "an engine of yours")
-    backend: Backend = _module("auth_adapters.backends.sqlite", "sqlite").SQLiteEngineBackend(engine)
+    made = getattr(_module(f"auth_adapters.backends.{name}", name), ENGINES[name])
+    backend: Backend = made(engine)
+    return backend
+
+
+def _from_pool(pool: Any, options: Mapping[str, Any]) -> Backend:
+    _known(options, frozenset({"acquire_timeout"}), "a pool of yours")
+    made = _module("auth_adapters.backends.postgresql", "postgresql").PostgreSQLPoolBackend
+    backend: Backend = made(pool, **_seconds(options))
     return backend
 
 

@@ -13,7 +13,7 @@ from auth_adapters.conditions import AskedFor, compile_predicate, encode_values,
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.paging import check_page, orders, read_sort
 from auth_adapters.physical import AllOf, Condition, JoinOne, PerParent, Row, Select, Test, Values
-from auth_adapters.query import Join, Record
+from auth_adapters.query import Direction, Join, Record
 from auth_adapters.values import Convert
 
 __all__ = ["Followed", "InRow", "JoinAsked", "Joining", "encode_followed", "follow", "plan_joins", "read_joins"]
@@ -22,23 +22,24 @@ RunSelect: TypeAlias = Callable[[Select, Values], Awaitable[list[Row]]]
 
 
 class JoinAsked(NamedTuple):
-    """One entry of `join`. key: it without its values."""
+    """One entry of `join`. key: what the plan depends on, which is it without its values."""
 
     name: str
     join: Join
     where: AskedFor
+    key: tuple[Any, ...]
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What the plan depends on."""
-        join = self.join
+    @classmethod
+    def of(cls, name: str, join: Join, where: AskedFor) -> "JoinAsked":
+        """The entry, its key made once."""
         select = None if join.select is None else tuple(join.select)
-        return (self.name, join.model, join.on, select, self.where.key, tuple(join.sort), join.limit is None)
+        which = (name, join.model, join.on, join.direction)
+        return cls(name, join, where, (*which, select, where.key, tuple(join.sort), join.limit is None))
 
     def parsable(self, codec: Codec) -> "JoinAsked":
         """The same without comparisons against what is no id."""
         where = parsable(codec.model(self.join.model), self.where.predicate())
-        return JoinAsked(self.name, self.join, read_where(where))
+        return JoinAsked.of(self.name, self.join, read_where(where))
 
 
 class Link(NamedTuple):
@@ -103,40 +104,42 @@ def read_joins(join: Collection[str] | Mapping[str, Join]) -> tuple[JoinAsked, .
             raise InvalidQueryError("a join is the name of a model, or a key with Join(model=...)")
         if not isinstance(one.model, str) or not isinstance(one.on, str | None):
             raise InvalidQueryError(f"join {name!r}: model and on are names")
+        if one.direction not in (None, "forward", "backward"):
+            raise InvalidQueryError(f'join {name!r}: direction is "forward" or "backward"')
         for fields in (one.select or (), one.sort):
             listed = isinstance(fields, Collection) and not isinstance(fields, str)
             if not listed or not all(isinstance(entry, str) for entry in fields):
                 raise InvalidQueryError(f"join {name!r}: select and sort take lists of fields")
         check_page(one.limit, 0)
-        asked.append(JoinAsked(name, one, read_where(one.where)))
+        asked.append(JoinAsked.of(name, one, read_where(one.where)))
     return tuple(asked)
 
 
 def find_link(codec: Codec, parent: ModelCodec, asked: JoinAsked) -> Link:
     """The one reference that links the two models; `InvalidQueryError` if there is none or more than one."""
     child = codec.model(asked.join.model)
-    links = {}
+    links: dict[tuple[str, Direction], Link] = {}
     for name, field in parent.fields.items():
         reference = field.field.references
         if reference and reference.model == child.name:
             target = child.fields[reference.field]
-            links[f"{parent.name}.{name}"] = (name, Link(field.column, target.column, single=True))
+            links[name, "forward"] = Link(field.column, target.column, single=True)
     for name, field in child.fields.items():
         reference = field.field.references
         if reference and reference.model == parent.name:
-            key = f"{child.name}.{name}" + (" (backward)" if child is parent else "")
             single = (name,) in child.model.unique_keys
-            links[key] = (name, Link(parent.fields[reference.field].column, field.column, single=single))
-    on = asked.join.on
-    fitting = {key: link for key, (name, link) in links.items() if on is None or name == on}
+            links[name, "backward"] = Link(parent.fields[reference.field].column, field.column, single=single)
+    on, direction = asked.join.on, asked.join.direction
+    fitting = [link for key, link in links.items() if on in (None, key[0]) and direction in (None, key[1])]
     if len(fitting) != 1:
-        known = ", ".join(links) or "none"
+        holders = {"forward": parent.name, "backward": child.name}
+        known = ", ".join(f"{holders[way]}.{name} ({way})" for name, way in links) or "none"
         problem = "no reference" if not fitting else "more than one reference"
         raise InvalidQueryError(
             f"join {asked.name!r}: {problem} between {parent.name!r} and {child.name!r}"
-            f"{f' called {on!r}' if on else ''}; there are: {known}"
+            f"{f' called {on!r}' if on else ''}{f', {direction}' if direction else ''}; there are: {known}"
         )
-    return next(iter(fitting.values()))
+    return fitting[0]
 
 
 def plan_joins(

@@ -216,8 +216,9 @@ class Adapter(Protocol):
         ...
 
     async def purge_expired(self, *, now: datetime | None = None, batch: int = 1000) -> dict[str, int]:
-        """Remove every record whose expiry field is at or before `now` (default: the current time), `batch` records at
-        a time, each batch atomic by itself; how many, by model that declares an expiry field.
+        """Remove every record whose expiry field is at or before `now` (default: the current time), at most `batch`
+        records at a time, each batch atomic by itself; how many, by model that declares an expiry field. An adapter may
+        take smaller batches to let others in between.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing_extensions import TypeVar
 
 from auth_adapters.errors import InvalidQueryError
 
-__all__ = ["ALL", "All", "FieldRef", "Join", "Mode", "ModelRef", "Predicate", "Record", "Where", "field"]
+__all__ = ["ALL", "All", "Direction", "FieldRef", "Join", "Mode", "ModelRef", "Predicate", "Record", "Where", "field"]
 
 MAX_DEPTH: Final = 32
 MAX_CONDITIONS: Final = 1_000
@@ -22,6 +22,7 @@ MAX_IN_VALUES: Final = 100_000
 
 Record: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["sensitive", "insensitive"]
+Direction: TypeAlias = Literal["forward", "backward"]
 Shape: TypeAlias = tuple[Any, ...]
 R_co = TypeVar("R_co", default=dict[str, Any], covariant=True)
 
@@ -287,12 +288,15 @@ class Join:
     """Records of another model beside each record, under the key this stands at in `join={...}`.
 
     model: the other model. on: the name of the reference field that links the two, on either side; may be left out
-    where only one exists. A reference held by this model, or a unique reference held by the other, gives a record
-    or None; any other gives a list. where, sort and limit (per parent) narrow a list; select names the fields.
+    where only one exists. direction: "forward" where this model holds the reference, "backward" where the other does;
+    needed only where both do, as where a model refers to itself. A reference held by this model, or a unique
+    reference held by the other, gives a record or None; any other gives a list. where, sort and limit (per parent)
+    narrow a list; select names the fields.
     """
 
     model: str
     on: str | None = None
+    direction: Direction | None = None
     select: Collection[str] | None = None
     where: Where | None = None
     sort: Sequence[str] = ()

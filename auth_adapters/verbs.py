@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from auth_adapters.codec import utc_moment
 from auth_adapters.errors import InvalidQueryError
@@ -13,7 +13,7 @@ from auth_adapters.paging import check_batch, read_sort
 from auth_adapters.physical import Row, Select
 from auth_adapters.planning import Asked, Planner
 from auth_adapters.protocols import Executor
-from auth_adapters.query import All, Join, ModelRef, Record, Where, field
+from auth_adapters.query import All, Join, ModelRef, Predicate, Record, Where, field
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.fields import utc_now
 
@@ -21,6 +21,10 @@ __all__ = ["Verbs"]
 
 Name = ModelRef[Any] | str
 Joins = Collection[str] | Mapping[str, Join]
+PURGE_SECONDS: Final = 0.004
+"""What a batch of a purge should take; the next one is smaller or larger by that."""
+PURGE_LEAST: Final = 16
+"""Records in its first batch, and in any: a slow disk's flush must not be paid for each of a few."""
 
 
 class Verbs:
@@ -46,19 +50,30 @@ class Verbs:
     def _require(self, capability: str, what: str) -> None:
         raise NotImplementedError
 
-    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
         """The only way to the backend: guarded and observed."""
+        return self._observed(verb, model, call, given) if self._observe else self._guarded(call, given)
+
+    async def _guarded(self, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> Any:
         self._enter()
-        started = time.perf_counter() if self._observe else 0.0
         try:
             result = await call(*given)
         except BaseException as error:
             self._leave(error)
-            self._tell(verb, model, started, None, error)
             raise
         self._leave(None)
-        if self._observe:
-            self._tell(verb, model, started, result, None)
+        return result
+
+    async def _observed(
+        self, verb: str, model: str, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]
+    ) -> Any:
+        started = time.perf_counter()
+        try:
+            result = await self._guarded(call, given)
+        except BaseException as error:
+            self._tell(verb, model, started, None, error)
+            raise
+        self._tell(verb, model, started, result, None)
         return result
 
     def _tell(self, verb: str, model: str, started: float, result: Any, error: BaseException | None) -> None:
@@ -77,6 +92,8 @@ class Verbs:
         for one in joining.in_row:
             for row, record in zip(rows, records, strict=True):
                 record[one.name] = one.record(row)
+        if not joining.followed:
+            return records
 
         async def select(statement: Select, values: Any) -> list[Row]:
             joined = statement.table.model
@@ -119,7 +136,7 @@ class Verbs:
         join: Joins = (),
         sort: Sequence[str] = (),
     ) -> Any:
-        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, tie_break=bool(sort))
+        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, single=True)
         records = await self._records("find_one", asked)
         return records[0] if records else None
 
@@ -234,17 +251,19 @@ class Verbs:
         moment = utc_now() if now is None else utc_moment(now)
         purged = {}
         for name, model in self.schema.models.items():
-            if model.expires is None:
-                continue
-            asked = self._planner.delete_batch(name, field(model.expires).lte(moment), limit=batch)
-            purged[name] = removed = await self._purge(asked)
-            while removed == batch:
-                removed = await self._purge(asked)
-                purged[name] += removed
+            if model.expires is not None:
+                purged[name] = await self._purge(name, field(model.expires).lte(moment), batch)
         return purged
 
-    async def _purge(self, asked: Asked[Any]) -> int:
-        number: int = await self._run(
-            "purge_expired", asked.model.name, self._executor.delete, asked.statement, asked.values
-        )
-        return number
+    async def _purge(self, name: str, expired: Predicate, batch: int) -> int:
+        """Remove in batches that take about `PURGE_SECONDS` each, so that others get their turn between them."""
+        purged, size = 0, min(batch, PURGE_LEAST)
+        while True:
+            asked = self._planner.delete_batch(name, expired, limit=size)
+            started = time.perf_counter()
+            removed: int = await self._run("purge_expired", name, self._executor.delete, asked.statement, asked.values)
+            took = time.perf_counter() - started
+            purged += removed
+            if removed < size:
+                return purged
+            size = min(batch, size * 2 if took < PURGE_SECONDS else max(PURGE_LEAST, size // 2))

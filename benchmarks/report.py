@@ -15,12 +15,12 @@ from benchmarks.contenders import DIRECT, FLOOR, OURS
 from benchmarks.contenders.protocol import OPERATIONS
 from benchmarks.measure import Measured, Options
 
-__all__ = ["Report"]
+__all__ = ["Report", "figure"]
 
 PACKAGES: Final = (
     "auth_adapters", "aiosqlite", "sqlalchemy", "fastapi-users-db-sqlalchemy", "tortoise-orm"
 )  # fmt: skip
-COMPARED: Final = ("aj", "b", "c", "d")
+COMPARED: Final = ("aj", "b", "c", "d", "consume")
 DIRECT_GOAL: Final = {1: 0.7, 32: 0.4}
 LAYERS_GOAL: Final = 15.0
 PURGE_GOAL: Final = 3.0
@@ -41,7 +41,7 @@ class Report:
     def text(self) -> str:
         """For people."""
         parts = [", ".join(f"{name} {value}" for name, value in machine().items())]
-        for concurrency in self.options.concurrency:
+        for concurrency in self.options.concurrency if self.measured.names else ():
             parts += self._tables(concurrency)
         if self.layers:
             parts.append(_table("Memory backend, CPU microseconds per call", ["us"], _single(self.layers)))
@@ -152,11 +152,12 @@ def _single(values: dict[str, float]) -> list[tuple[str, list[float]]]:
 def _table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]) -> str:
     width = max(len(name) for name, _ in rows)
     lines = [title, " " * width + "".join(f"{column:>11}" for column in columns)]
-    lines += [f"{name:<{width}}" + "".join(f"{_figure(value):>11}" for value in values) for name, values in rows]
+    lines += [f"{name:<{width}}" + "".join(f"{figure(value):>11}" for value in values) for name, values in rows]
     return "\n".join(lines)
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """With as many digits as it deserves."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

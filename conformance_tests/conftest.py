@@ -1,3 +1,10 @@
-"""The toy package is tested from outside, in an environment of its own: see test_wheel.py."""
+"""The servers that the bindings share, one of each per session.
+
+The toy package is tested from outside, in an environment of its own: see test_wheel.py.
+"""
+
+from servers.fixtures import mariadb_server, mysql_server, pgbouncer_server, postgresql_server
+
+__all__ = ["mariadb_server", "mysql_server", "pgbouncer_server", "postgresql_server"]
 
 collect_ignore = ["thirdparty"]

@@ -44,12 +44,18 @@ def descendants(root: int) -> set[int]:
 
 
 def kill_inside(folder: Path) -> None:
-    """Kill the processes that work in a folder: those of a stopped server whose guardian was killed live on."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with suppress(OSError):
-                if (entry / "cwd").readlink().is_relative_to(folder):
-                    os.kill(int(entry.name), signal.SIGKILL)
+    """Kill what works in a folder, and wait: the processes of a paused server outlive a guardian that is killed."""
+    for _ in range(1000):
+        found = 0
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with suppress(OSError):
+                    if (entry / "cwd").readlink().is_relative_to(folder):
+                        found += 1
+                        os.kill(int(entry.name), signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(STEP)
 
 
 def remove(folder: Path) -> None:

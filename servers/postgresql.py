@@ -35,14 +35,11 @@ SETTINGS = {
     "max_wal_size": "256MB",
     "dynamic_shared_memory_type": "mmap",
     "password_encryption": "scram-sha-256",
-    "ssl": "on",
-    "ssl_cert_file": "server.crt",
-    "ssl_key_file": "server.key",
-    "ssl_ca_file": "ca.crt",
 }
 """A commit is written to the system, if not to the disk: it outlives the server's SIGKILL.
 
 dynamic_shared_memory_type: kept in the data folder, so that a killed server leaves nothing elsewhere."""
+TLS = {"ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key", "ssl_ca_file": "ca.crt"}
 ACCESS = f"""\
 host    all          {AUTH_USER}  samehost  scram-sha-256
 hostssl all          cert_user    samehost  cert
@@ -78,6 +75,11 @@ class PostgreSQL(SQLServer):
     def _tools(self) -> Tools:
         """Its programs; the client alone if it is not ours."""
         return tools(POSTGRESQL if self.ours else PSQL)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether it does; a PostgreSQL of a wheel does not."""
+        return self.run_sql("SHOW ssl") == [("on",)]
 
     @property
     def auth_url(self) -> str:
@@ -164,7 +166,7 @@ def postgresql(settings: Mapping[str, str] | None = None) -> PostgreSQL:
     if url := os.environ.get(POSTGRESQL.variable):
         return PostgreSQL(url, (), {})
     found = tools(POSTGRESQL)
-    chosen = {**SETTINGS, **(settings or {})}
+    chosen = {**SETTINGS, **(TLS if _speaks_tls(found) else {}), **(settings or {})}
     process = Process(_program("postgresql", found, chosen))
     try:
         folders.copy(_template(found), process.folder / "data")
@@ -184,6 +186,16 @@ def _started(process: Process, settings: Mapping[str, str]) -> PostgreSQL:
     return PostgreSQL(f"postgresql://postgres@{HOST}:{process.port}/postgres", (process,), settings)
 
 
+def _speaks_tls(found: Tools) -> bool:
+    """Whether this build of PostgreSQL has TLS; that of the wheel has not."""
+    asked = subprocess.run(
+        found("postgres", "-c", "ssl=on", "-D", "/nonexistent"),
+        capture_output=True, text=True, check=False, env=client_environment(), cwd="/",
+        **({} if (user := folders.ordinary_user()) is None else {"user": user[0], "group": user[1]}),  # type: ignore[call-overload]
+    )  # fmt: skip
+    return "not supported by this build" not in asked.stderr
+
+
 def _program(name: str, found: Tools, settings: Mapping[str, str]) -> Program:
     """How PostgreSQL is run."""
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
@@ -198,7 +210,7 @@ def _program(name: str, found: Tools, settings: Mapping[str, str]) -> Program:
 
 def _template(found: Tools) -> Path:
     """A data folder to copy, made once per version."""
-    user = folders.ordinary_user()
+    user, tls = folders.ordinary_user(), _speaks_tls(found)
 
     def make(folder: Path) -> None:
         made, lock = folders.new_run("initdb")
@@ -207,7 +219,8 @@ def _template(found: Tools) -> Path:
             options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
             run(found("initdb", "-D", data, *options), user=user)
             run(found("postgres", "--single", "-D", data, "-c", "fsync=off", "postgres"), user=user, feed=ROLES)
-            (data / "pg_hba.conf").write_text(ACCESS, "utf-8")
+            lines = [line for line in ACCESS.splitlines(keepends=True) if tls or not line.startswith("hostssl")]
+            (data / "pg_hba.conf").write_text("".join(lines), "utf-8")
             for name in ("ca.crt", "server.crt", "server.key"):
                 shutil.copy(certificates() / name, data / name)
                 if user:

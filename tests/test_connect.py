@@ -70,8 +70,7 @@ def test_memory_leads_to_the_reference(target: str) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("postgres://u:secret@h/db", "PostgreSQL is not available"),
-        ("postgresql+asyncpg://u:secret@h/db", "PostgreSQL is not available"),
+        ("postgresql+psycopg://u:secret@h/db", "no database goes by the URL scheme 'postgresql\\+psycopg'"),
         ("mysql://u:secret@h/db", "MySQL is not available"),
         ("mariadb://u:secret@h/db", "MariaDB is not available"),
         ("mongodb+srv://u:secret@h/db", "MongoDB is not available"),

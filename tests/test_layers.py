@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "auth_adapters"
 
 LAYERS = [
     {"errors", "cancellation"},
+    {"options"},
     {"capabilities", "query"},
     {"schema"},
     {"physical", "ids"},
@@ -27,7 +28,7 @@ LAYERS = [
     {"conformance", "integrations", "migrations", "cli"},
 ]
 BACKENDS_MAY_USE = {
-    "errors", "cancellation", "capabilities", "query", "schema", "physical", "values", "layout", "protocols",
+    "errors", "cancellation", "options", "capabilities", "query", "schema", "physical", "values", "layout", "protocols",
     "matching", "cascades", "rules", "backends",
 }  # fmt: skip
 

@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from auth_adapters import USER, BackendAdapter, InvalidValueError, TransientError, connect, field
+from auth_adapters import (
+    SESSION,
+    USER,
+    BackendAdapter,
+    BackendError,
+    ForeignKeyViolationError,
+    InvalidValueError,
+    TransientError,
+    UniqueViolationError,
+    connect,
+    field,
+)
 from auth_adapters.backends.sqlite import SQLiteBackend
 from auth_adapters.backends.sqlite.lane import Gate, Lane
 from auth_adapters.schema import Extension, Field, Model, auth_schema
@@ -239,3 +250,104 @@ async def test_an_adapter_that_nobody_closes_does_not_keep_the_process_from_endi
     code = "import asyncio; from auth_adapters import connect; db = connect(':memory:'); asyncio.run(db.open())"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
     assert await asyncio.wait_for(process.wait(), timeout=20) == 0
+
+
+async def commits(backend: SQLiteBackend) -> list[str]:
+    """Every statement that the writer is sent from now on."""
+    said: list[str] = []
+    await backend._writer.run(lambda connection: connection.set_trace_callback(said.append))
+    return said
+
+
+async def test_writes_of_several_callers_share_a_commit(tmp_path: Path) -> None:
+    backend = SQLiteBackend(str(tmp_path / "x.db"))
+    async with BackendAdapter(backend) as db:
+        await db.create_tables()
+        said = await commits(backend)
+        await asyncio.gather(*(db.create(USER, {"email": str(number)}) for number in range(40)))
+        assert said.count("COMMIT") == 1
+        assert await db.count(USER) == 40
+
+
+async def test_a_write_that_fails_takes_no_other_along(tmp_path: Path) -> None:
+    async with connect(tmp_path / "x.db") as db:
+        await db.create_tables()
+        kept = await db.create(USER, {"email": "0"})
+        writes: list[Any] = [db.create(USER, {"email": str(number % 20)}) for number in range(40)]
+        lost = {"user_id": "nobody", "token": "t", "expires_at": kept["created_at"]}
+        writes += [db.create(SESSION, lost), db.update(USER, {"id": kept["id"]}, {"name": "Ada"})]
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        assert sum(isinstance(answer, UniqueViolationError) for answer in answers) == 21
+        failure = answers[40]
+        assert isinstance(failure, ForeignKeyViolationError)
+        assert failure.fields == ("user_id",)
+        assert {user["email"] for user in await db.find_many(USER)} == {str(number) for number in range(20)}
+        assert await db.count(USER, {"name": "Ada"}) == 1
+
+
+async def test_what_cannot_be_committed_together_is_stored_for_nobody_and_said_to_all(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    async with connect(path) as db:
+        await db.create_tables()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute(
+                """CREATE TRIGGER refused BEFORE INSERT ON "user" WHEN NEW.email = '5'
+                BEGIN SELECT RAISE(ROLLBACK, 'no'); END"""
+            )
+
+        async def sign_up() -> list[Any]:
+            sign_ups = [db.create(USER, {"email": str(number)}) for number in range(10)]
+            return await asyncio.gather(*sign_ups, return_exceptions=True)
+
+        # The first travels alone, the others together; from then on each commits by itself.
+        answers = await sign_up()
+        assert isinstance(answers[5], BackendError)
+        assert not isinstance(answers[5], TransientError)
+        assert all(isinstance(answer, TransientError) for answer in answers[1:5] + answers[6:])
+        assert [user["email"] for user in await db.find_many(USER)] == ["0"]
+        answers = await sign_up()
+        assert [type(answer).__name__ for answer in answers].count("dict") == 8
+        assert {user["email"] for user in await db.find_many(USER)} == {*"0123456789"} - {"5"}
+
+
+async def test_writes_that_travel_together_meet_a_lock_of_another_process_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    async with connect(path, busy_timeout=0.2) as db:
+        await db.create_tables()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with asyncio.timeout(2):
+                writes = [db.create(USER, {"email": str(number)}) for number in range(32)]
+                answers = await asyncio.gather(*writes, return_exceptions=True)
+            assert all(isinstance(answer, TransientError) for answer in answers)
+            other.rollback()
+        await asyncio.gather(*(db.create(USER, {"email": str(number)}) for number in range(32)))
+        assert await db.count(USER) == 32
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_cancelled_write_takes_no_other_along(tmp_path: Path, seed: int) -> None:
+    async with connect(tmp_path / "x.db") as db:
+        await db.create_tables()
+        chance = random.Random(seed)
+        tasks = [asyncio.create_task(db.create(USER, {"email": str(number)})) for number in range(60)]
+        cancelled = chance.sample(tasks, 20)
+        for _ in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+        for task in cancelled:
+            task.cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        stored = {user["email"] for user in await db.find_many(USER)}
+        for task, answer in zip(tasks, answers, strict=True):
+            assert answer["email"] in stored if isinstance(answer, dict) else task in cancelled
+
+
+async def test_an_update_that_fails_halfway_beside_other_writes_changes_nothing(tmp_path: Path) -> None:
+    schema = auth_schema(Extension(models={"counter": Model(fields={"value": Field("integer")})}))
+    async with connect(tmp_path / "x.db", schema=schema) as db:
+        await db.create_tables()
+        rows = await db.create_many("counter", [{"value": 2**63 - 1 - number % 2} for number in range(20)])
+        adding = [db.increment_one("counter", {"id": row["id"]}, {"value": 1}) for row in rows]
+        answers = await asyncio.gather(*adding, return_exceptions=True)
+        assert sum(isinstance(answer, InvalidValueError) for answer in answers) == 10
+        assert await db.count("counter", {"value": 2**63 - 1}) == 20

@@ -14,7 +14,7 @@ from auth_adapters.backends.sqlite.compiler import SQLiteCompiler
 from auth_adapters.backends.sqlite.lane import Gate, Lane
 from auth_adapters.capabilities import Storage
 from auth_adapters.errors import UniqueViolationError
-from auth_adapters.physical import AllOf, Condition, Layout, Order, Row, Select, Table, Test, Values
+from auth_adapters.physical import AllOf, Column, Condition, Layout, Row, Select, Table, Test, Values
 
 __all__ = [
     "ColumnsFoldCase",
@@ -96,8 +96,8 @@ class NullsLast(Miscompiling):
     """NULLs come last ascending."""
 
     class Compiler(SQLiteCompiler):
-        def _orders(self, source: Any, order: tuple[Order, ...]) -> list[ColumnElement[Any]]:
-            return [one.nulls_last() for one in super()._orders(source, order)]
+        def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
+            return super().order(element, column, descending=descending).nulls_last()
 
     compiler = Compiler
 
@@ -106,9 +106,8 @@ class OrderFoldsCase(Miscompiling):
     """Text is sorted without regard to case."""
 
     class Compiler(SQLiteCompiler):
-        def _orders(self, source: Any, order: tuple[Order, ...]) -> list[ColumnElement[Any]]:
-            columns = [(source.c[one.column].collate("NOCASE"), one.descending) for one in order]
-            return [column.desc() if descending else column.asc() for column, descending in columns]
+        def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
+            return super().order(element.collate("NOCASE"), column, descending=descending)
 
     compiler = Compiler
 

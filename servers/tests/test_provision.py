@@ -101,3 +101,32 @@ def test_importing_the_tooling_imports_no_driver_and_no_pytest() -> None:
     code = f"import sys, servers; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("before", [None, provision.POLICY_TEXT, "#!/bin/sh\nexit 104\n"])
+def test_packages_are_installed_with_services_forbidden_and_the_rule_is_put_back(
+    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    if before is not None:
+        policy.write_text(before, "utf-8")
+    seen = []
+
+    def apt(command: list[str]) -> str:
+        seen.append(policy.read_text("utf-8"))
+        return ""
+
+    monkeypatch.setattr(provision, "POLICY", policy)
+    monkeypatch.setattr(provision, "apt", apt)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    provision.apt_install(("some-package",))
+    foreign = before is not None and before != provision.POLICY_TEXT
+    assert seen == [before if foreign else provision.POLICY_TEXT]
+    assert policy.exists() == foreign
+
+
+def test_only_root_installs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(provision, "apt", lambda command: pytest.fail("apt was run"))
+    assert "not root" in provision.apt_install(("some-package",)) or not Path("/usr/bin/apt-get").exists()

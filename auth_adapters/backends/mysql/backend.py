@@ -1,7 +1,9 @@
 """The backends on asyncmy: on a pool of ours, and on one of the application's."""
 
+import asyncio
 from functools import partial
-from typing import Any
+from random import uniform
+from typing import Any, Final
 
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.driver import MySQLDriver
@@ -10,14 +12,21 @@ from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.mysql.server import server_of
-from auth_adapters.backends.sql.operations import Operations
-from auth_adapters.backends.sql.pool import Pool, PoolOptions
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.operations import Operations, Work
+from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
 __all__ = ["MySQLBackend"]
+
+DEADLOCK: Final = 1213
+ATTEMPTS: Final = 8
+PAUSE: Final = 0.01
+"""Seconds; a little more after each attempt."""
 
 
 class AsyncmyBackend(PooledBackend):
@@ -44,6 +53,18 @@ class AsyncmyBackend(PooledBackend):
             return await self._driver.rows(connection, text, ())
 
         await create_absent(run, self._mysql.compiler, self._layout)
+
+    async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
+        """A verb by itself that met a deadlock is undone as a whole: it is tried again."""
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await super()._on(pool, driver, work)
+            except TransientError as error:
+                if error.code != DEADLOCK or work.again is None:
+                    raise
+                work = work.again()
+            await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
+        return await super()._on(pool, driver, work)
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return bound(connection_or_session, self._driver, self._operations, self._layout)

@@ -51,6 +51,9 @@ class MySQLDriver(Driver):
     def __repr__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
 
+    def error(self, error: Exception) -> AuthAdapterError:
+        return mysql_error(error, self.layout)
+
     async def connect(self) -> Any:
         failure: AuthAdapterError | None = None
         for place in self._options.hosts:

@@ -37,6 +37,9 @@ class MySQLOperations(Operations):
     # ----- insert
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
+        return self._inserts(statement, rows)._replace(again=lambda: self.insert(statement, rows))
+
+    def _inserts(self, statement: Insert, rows: Sequence[Row]) -> Work:
         made_here = self._uuid_column(statement)
         if made_here is not None:
             return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
@@ -85,15 +88,20 @@ class MySQLOperations(Operations):
 
     def _change_one(self, statement: Update | Increment, values: Values) -> Work:
         change: ChangeOne = self._sql(statement, lambda: ChangeOne(self._mysql, statement))
-        return Work(_at(statement.table, change.run(values)), True, True)
+        operation = _at(statement.table, change.run(values))
+        return Work(operation, True, True, again=lambda: self._change_one(statement, values))
 
     def update_many(self, statement: Update, values: Values) -> Work:
         work = super().update_many(statement, values)
-        return work._replace(operation=_at(statement.table, _operation(work)))
+        operation = _at(statement.table, _operation(work))
+        return work._replace(operation=operation, again=lambda: self.update_many(statement, values))
 
     # ----- delete
 
     def delete(self, statement: Delete, values: Values) -> Work:
+        return self._deletes(statement, values)._replace(again=lambda: self.delete(statement, values))
+
+    def _deletes(self, statement: Delete, values: Values) -> Work:
         if self._eraser.is_lost(statement.table):
             return Work(self._eraser.delete(statement, values), True, True)
         work = super().delete(statement, values)
@@ -109,6 +117,9 @@ class MySQLOperations(Operations):
         return reached
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
+        return self._consumes(statement, values)._replace(again=lambda: self.consume_one(statement, values))
+
+    def _consumes(self, statement: Delete, values: Values) -> Work:
         if self._mariadb and not self._eraser.is_needed(statement.table):
             sql: Sql = self._sql(statement, lambda: self._mysql.delete(statement))
             return Work(self._one(sql, values, statement), True)
@@ -146,7 +157,8 @@ class MySQLOperations(Operations):
     def upsert(self, statement: Upsert, values: Values) -> Work:
         one: UpsertOne = self._sql(statement, lambda: UpsertOne(self._mysql, statement))
         inside = _at(statement.table, one.inside(values))
-        return Work(inside, True, True, _at(statement.table, one.alone(values)))
+        alone = _at(statement.table, one.alone(values))
+        return Work(inside, True, True, alone, lambda: self.upsert(statement, values))
 
 
 def _operation(work: Work) -> Operation[Any]:

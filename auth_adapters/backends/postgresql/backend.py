@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from auth_adapters.backends.postgresql.capabilities import CAPABILITIES, STORAGE
-from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
+from auth_adapters.backends.postgresql.driver import PostgreSQLDriver, driver_of
 from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.postgresql.owned import bound
@@ -45,11 +45,14 @@ class AsyncpgBackend(PooledBackend):
         return self._postgresql
 
     async def create_all(self, connection: Any) -> None:
-        async def run(text: str) -> list[Any]:
+        async def ask(text: str) -> list[Any]:
             return await self._driver.rows(connection, text, ())
 
+        async def tell(statements: list[str]) -> None:
+            await self._driver.statement(connection, ";\n".join(statements))
+
         await self._driver.begin(connection, None)
-        await create_absent(run, self._postgresql.compiler, self._layout)
+        await create_absent(ask, tell, self._postgresql.compiler, self._layout)
         await self._driver.statement(connection, "COMMIT")
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
@@ -65,9 +68,11 @@ class PostgreSQLBackend(AsyncpgBackend):
         pool: PoolOptions | None = None,
         replica: PostgreSQLOptions | None = None,
     ) -> None:
-        make_pool = partial(Pool, options=pool or PoolOptions())
-        standby = None if replica is None else PostgreSQLDriver(replica)
-        super().__init__(PostgreSQLDriver(options), make_pool, standby)
+        self.options: PostgreSQLOptions = options
+        self.replica_options: PostgreSQLOptions | None = replica
+        self.pool_options: PoolOptions = pool or PoolOptions()
+        make_pool = partial(Pool, options=self.pool_options)
+        super().__init__(driver_of(options), make_pool, driver_of(replica) if replica else None)
 
 
 class PostgreSQLPoolBackend(AsyncpgBackend):
@@ -79,3 +84,14 @@ class PostgreSQLPoolBackend(AsyncpgBackend):
     def __init__(self, pool: "asyncpg.Pool[Any]", *, acquire_timeout: float = 30.0) -> None:
         make_pool = partial(ForeignPool, pool=pool, acquire_timeout=acquire_timeout)
         super().__init__(PostgreSQLDriver(PostgreSQLOptions()), make_pool)
+        self._foreign = pool
+
+    async def open(self, layout: Layout) -> None:
+        try:
+            await self._foreign  # connects, if its owner has not done so yet
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._driver.error(error)
+        else:
+            await super().open(layout)
+            return
+        raise failure from None

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     any_,
     cast,
+    collate,
     func,
     literal_column,
     select,
@@ -95,8 +96,11 @@ class PostgreSQLCompiler(SqlCompiler):
             values = cast(values, ARRAY(CASTS[kind]))
         if not insensitive:
             return column == any_(values)
-        each = func.unnest(values).table_valued("value")
-        return func.lower(column).in_(select(func.lower(each.c.value)))
+        each = func.unnest(values).table_valued("value").render_derived()
+        return self.folded(column).in_(select(self.folded(each.c.value)))
+
+    def folded(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.lower(collate(element, "C"))
 
     def sum(self, element: ColumnElement[Any], column: Column, slot: int, binds: Binds) -> ColumnElement[Any]:
         return func.coalesce(element, literal_column("0")) + self.parameter(binds, slot, column)
@@ -126,10 +130,10 @@ class PostgreSQLCompiler(SqlCompiler):
 
     # ----- tables
 
-    def create_table(self, table: Table) -> list[str]:
-        """The statements that create a table, its references apart."""
+    def create_table(self, table: Table) -> str:
+        """The statement that creates a table, its references apart."""
         bare = CreateTable(self.source(table), include_foreign_key_constraints=[])
-        return [str(bare.compile(dialect=self.dialect))]
+        return str(bare.compile(dialect=self.dialect))
 
     def create_indexes(self, table: Table) -> list[str]:
         """The statements that create the indexes of a table that are absent, in the order that `order` asks for."""

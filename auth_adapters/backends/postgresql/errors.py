@@ -43,6 +43,7 @@ UNREACHABLE: Final = {
     "3D000": "the server has no database of this name",
     "25P03": "a transaction was idle for too long",
 }
+LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
 NUMERIC: Final = frozenset({"22003", "22P02"})
 
 
@@ -79,6 +80,12 @@ def _by_code(code: str, cause: Any, layout: Layout) -> AuthAdapterError:
         return OperationTimeoutError("the server cancelled the statement (a time-out, or an administrator)", code=code)
     if code in ("42P01", "3F000"):
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
+    if code in LOST_STATEMENT:
+        return BackendError(
+            "a prepared statement is not where it was made: a pooler by transaction stands before the server. Connect "
+            "with pgbouncer=true",
+            code=code,
+        )
     if code in NUMERIC:
         return InvalidValueError("the sum does not fit the field: 64-bit integers, finite doubles")
     return BackendError(f"PostgreSQL refused the statement (SQLSTATE {code})", code=code)

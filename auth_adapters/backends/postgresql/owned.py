@@ -34,7 +34,11 @@ class PostgreSQLOwned(OwnedDialect):
         return PostgreSQLOperations(layout)
 
     async def create_all(self, layout: Layout, runner: Runner) -> None:
-        await create_absent(runner.rows, PostgreSQLOperations(layout).compiler, layout)
+        async def tell(statements: list[str]) -> None:
+            for statement in statements:
+                await runner.statement(statement)
+
+        await create_absent(runner.rows, tell, PostgreSQLOperations(layout).compiler, layout)
 
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         return postgresql_error(error, layout)

@@ -10,33 +10,36 @@ from auth_adapters.physical import Layout
 
 __all__ = ["create_absent"]
 
-Run: TypeAlias = Callable[[str], Awaitable[list[Any]]]
+Ask: TypeAlias = Callable[[str], Awaitable[list[Any]]]
+Tell: TypeAlias = Callable[[list[str]], Awaitable[None]]
 
 LOCK = int.from_bytes(hashlib.sha256(b"auth_adapters create_tables").digest()[:7])
 SCHEMA_THERE = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname ="
-THERE = "SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+TABLES_THERE = """SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname NOT LIKE 'pg\\_%'"""
 
 
-async def create_absent(run: Run, compiler: PostgreSQLCompiler, layout: Layout) -> None:
-    """Create schemas, tables, indexes and references that are absent. `run` takes SQL, inside one transaction.
+async def create_absent(ask: Ask, tell: Tell, compiler: PostgreSQLCompiler, layout: Layout) -> None:
+    """Create schemas, tables, indexes and references that are absent. `ask` takes a question and `tell` statements,
+    inside one transaction.
 
     References are added to the tables made here alone: a table that was there is left as it is, new indexes apart.
     """
-    await run(f"SELECT pg_catalog.pg_advisory_xact_lock({LOCK})")
+    await ask(f"SELECT pg_catalog.pg_advisory_xact_lock({LOCK})")
     tables = list(layout.tables.values())
+    statements = []
     for schema in dict.fromkeys(table.schema or DEFAULT_SCHEMA for table in tables):
-        if not await run(f"{SCHEMA_THERE} {quoted(schema)}"):
+        if not await ask(f"{SCHEMA_THERE} {quoted(schema)}"):
             name = schema.replace('"', '""')
-            await run(f'CREATE SCHEMA "{name}"')
-    made = []
+            statements.append(f'CREATE SCHEMA "{name}"')
+    there = {(schema, name) for schema, name in await ask(TABLES_THERE)}
+    absent = [table for table in tables if (table.schema or DEFAULT_SCHEMA, table.name) not in there]
     for table in tables:
-        schema = table.schema or DEFAULT_SCHEMA
-        if not await run(f"{THERE} WHERE n.nspname = {quoted(schema)} AND c.relname = {quoted(table.name)}"):
-            made.append(table)
-            for statement in compiler.create_table(table):
-                await run(statement)
-        for statement in compiler.create_indexes(table):
-            await run(statement)
-    for table in made:
-        for statement in compiler.create_references(table):
-            await run(statement)
+        if table in absent:
+            statements.append(compiler.create_table(table))
+        statements += compiler.create_indexes(table)
+    for table in absent:
+        statements += compiler.create_references(table)
+    if statements:
+        await tell(statements)

@@ -157,6 +157,10 @@ class SqlCompiler:
         """A column as it is selected or returned."""
         return element
 
+    def folded(self, element: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A text with at least A to Z made small, the same on both sides of a comparison."""
+        return func.lower(element)
+
     def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
         """A column to sort by: NULLs first ascending, last descending."""
         return element.desc() if descending else element.asc()
@@ -349,7 +353,7 @@ class SqlCompiler:
             return self.in_list(element, binds, test.slot, column.kind, insensitive=test.insensitive)
         value = self.parameter(binds, test.slot, column)
         if test.insensitive:
-            element, value = func.lower(element), func.lower(value)
+            element, value = self.folded(element), self.folded(value)
         return self._operators()[test.op](element, value)
 
     def _operators(self) -> dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]]:

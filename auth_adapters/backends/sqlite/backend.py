@@ -77,7 +77,7 @@ class SQLiteBackend(SqlVerbs):
             raise
 
     async def _connect(self, *setup: str) -> Lane:
-        lane = Lane(self._path, timeout=self._timeout, setup=setup)
+        lane = Lane(self._path, timeout=self._timeout, setup=setup, together=self._thread.together)
         try:
             await lane.open()
         except sqlite3.Error as error:
@@ -109,12 +109,14 @@ class SQLiteBackend(SqlVerbs):
     def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         if not work.writes and not self._memory:
             return self._reader.run(partial(self._thread.within, work))
-        return self._alone(partial(self._thread.alone, work))
+        if work.several:
+            return self._alone(partial(self._thread.alone, work))
+        return self._alone(partial(self._thread.within, work), shares=True)
 
-    async def _alone(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def _alone(self, job: Callable[[sqlite3.Connection], T], *, shares: bool = False) -> T:
         while True:
             await self._gate.enter(alone=False)
             try:
-                return await self._writer.run(job)
+                return await self._writer.run(job, shares=shares)
             except Occupied:
                 await asyncio.sleep(0)

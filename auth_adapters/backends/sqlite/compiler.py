@@ -39,7 +39,7 @@ class SQLiteCompiler(SqlCompiler):
         if kind == "bytes":
             return and_(column.is_not(None), func.hex(column).in_(select(value)))
         if insensitive:
-            column, value = func.lower(column), func.lower(value)
+            column, value = self.folded(column), self.folded(value)
         return column.in_(select(value))
 
     def overflow(self) -> ColumnElement[Any]:

@@ -7,18 +7,22 @@ that wait while another is under way travel together in the next one.
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, TypeVar
 
 import aiosqlite
 
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.errors import AdapterStateError, TransientError
 
-__all__ = ["Gate", "Lane", "Occupied"]
+__all__ = ["Gate", "Job", "Lane", "Occupied", "Outcome", "attempt"]
 
 T = TypeVar("T")
-Job = Callable[[sqlite3.Connection], Any]
+Job: TypeAlias = Callable[[sqlite3.Connection], Any]
+Outcome: TypeAlias = tuple[Any, BaseException | None]
+Together: TypeAlias = Callable[[list[Job], sqlite3.Connection], list[Outcome]]
 MAX_TRIP: Final = 64
 """So many jobs travel together at most, that the first need not wait for all."""
 
@@ -27,24 +31,34 @@ class Occupied(Exception):  # noqa: N818  (a state of affairs, caught next door)
     """A job found the connection inside a transaction of somebody else. Internal."""
 
 
+def attempt(job: Job, connection: sqlite3.Connection) -> Outcome:
+    """What becomes of a job: its answer, or its error."""
+    try:
+        return job(connection), None
+    except BaseException as error:  # noqa: BLE001  (handed to the caller that waits for this job)
+        return None, error
+
+
 class Batch:
-    """Jobs for one trip, and what became of each."""
+    """Jobs for one trip, each with whether it may share a commit, and what became of each."""
 
-    __slots__ = ("jobs", "outcomes")
+    __slots__ = ("jobs", "outcomes", "together")
 
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs: list[Job] = jobs
-        self.outcomes: list[tuple[Any, BaseException | None]] = []
+    def __init__(self, jobs: Sequence[tuple[Job, bool]], together: Together | None) -> None:
+        self.jobs = jobs
+        self.together = together
+        self.outcomes: list[Outcome] = []
 
     def run(self, connection: sqlite3.Connection) -> None:
         """On the thread: every job in turn; one that fails does not stop the next."""
-        for job in self.jobs:
-            try:
-                self.outcomes.append((job(connection), None))
-            except BaseException as error:  # noqa: BLE001  (handed to the caller that waits for this job)
-                self.outcomes.append((None, error))
+        for sharing, group in groupby(self.jobs, itemgetter(1)):
+            jobs = [job for job, _ in group]
+            if sharing and self.together:
+                self.outcomes += self.together(jobs, connection)
+            else:
+                self.outcomes += [attempt(job, connection) for job in jobs]
 
-    def fetchall(self) -> list[Any]:
+    def fetchall(self) -> list[Outcome]:
         """What a cursor would have; aiosqlite asks for it."""
         return self.outcomes
 
@@ -61,14 +75,18 @@ class JobConnection(sqlite3.Connection):
 
 
 class Lane:
-    """The connection, its thread, and the jobs that wait for it. setup: the statements that begin a connection."""
+    """The connection, its thread, and the jobs that wait for it. setup: the statements that begin a connection.
 
-    def __init__(self, path: str, *, timeout: float, setup: tuple[str, ...]) -> None:
+    together: runs jobs that may share a commit, where several of them come to travel side by side.
+    """
+
+    def __init__(self, path: str, *, timeout: float, setup: tuple[str, ...], together: Together | None = None) -> None:
         self.path: str = path
         self._timeout = timeout
         self._setup = setup
+        self._together = together
         self._connection: aiosqlite.Connection | None = None
-        self._waiting: deque[tuple[Job, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[Job, bool, asyncio.Future[Any]]] = deque()
         self._under_way = False
         self._driver: asyncio.Task[None] | None = None
         self._at_rest: list[asyncio.Future[None]] = []
@@ -97,16 +115,16 @@ class Lane:
         for statement in self._setup:
             connection.execute(statement).fetchall()
 
-    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, job: Callable[[sqlite3.Connection], T], *, shares: bool = False) -> T:
         """Run a job on the thread, after those that came before. A caller that is cancelled leaves its job behind:
-        one that has begun is finished, one that has not is dropped.
+        one that has begun is finished, one that has not is dropped. shares: it may be committed with others.
         """
         if self._under_way:
             future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-            self._waiting.append((job, future))
+            self._waiting.append((job, shares, future))
             return await future
         self._under_way = True
-        batch = Batch([job])
+        batch = Batch(((job, shares),), self._together)
         try:
             await self._trip(batch)
         finally:
@@ -130,17 +148,19 @@ class Lane:
 
     async def _drive(self) -> None:
         while self._waiting:
-            taken: list[tuple[Job, asyncio.Future[Any]]] = []
-            while self._waiting and len(taken) < MAX_TRIP:
-                job, future = self._waiting.popleft()
+            jobs: list[tuple[Job, bool]] = []
+            futures: list[asyncio.Future[Any]] = []
+            while self._waiting and len(jobs) < MAX_TRIP:
+                job, shares, future = self._waiting.popleft()
                 if not future.done():
-                    taken.append((job, future))
-            batch = Batch([job for job, _ in taken])
+                    jobs.append((job, shares))
+                    futures.append(future)
+            batch = Batch(jobs, self._together)
             try:
                 await self._trip(batch)
             except Exception as error:  # noqa: BLE001  (handed to every caller that waits)
-                batch.outcomes = [(None, error)] * len(taken)
-            for (_, future), (result, failure) in zip(taken, batch.outcomes, strict=True):
+                batch.outcomes = [(None, error)] * len(jobs)
+            for future, (result, failure) in zip(futures, batch.outcomes, strict=True):
                 if future.done():
                     continue
                 if failure is None:

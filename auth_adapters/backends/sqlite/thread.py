@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
+from copy import copy
 from typing import Any, TypeVar
 
 from auth_adapters.backends.sql.operations import Answer, Request, Work
 from auth_adapters.backends.sqlite.errors import sqlite_error
-from auth_adapters.backends.sqlite.lane import Occupied
+from auth_adapters.backends.sqlite.lane import Job, Occupied, Outcome, attempt
 from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout
 
@@ -21,13 +22,37 @@ class OnThread:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self.statements: int = 0
+        self._shares = True
+
+    def together(self, jobs: list[Job], connection: sqlite3.Connection) -> list[Outcome]:
+        """Writes of one statement each, for callers of their own, under one COMMIT: one flush to the disk for all.
+
+        A statement that fails undoes itself and nothing else, so each job has its own outcome. What could undo more
+        (a full disk, a trigger or a deferred constraint of the application's own tables) leaves nothing stored of
+        any, which all of them are told; from then on each commits by itself.
+        """
+        if connection.in_transaction:
+            return [(None, Occupied()) for _ in jobs]
+        if len(jobs) == 1 or not self._shares:
+            return [attempt(job, connection) for job in jobs]
+        outcomes: list[Outcome] = []
+        try:
+            self.execute(connection, "BEGIN IMMEDIATE")
+            for job in jobs:
+                outcomes.append(attempt(job, connection))
+                if not connection.in_transaction:
+                    break
+            self.commit(connection)
+        except BaseException as error:  # noqa: BLE001  (handed to every caller)
+            self._shares = isinstance(error, TransientError) and not outcomes
+            kept = [failure for _, failure in outcomes] + [None] * (len(jobs) - len(outcomes))
+            return [(None, failure or copy(error)) for failure in kept]
+        return outcomes
 
     def alone(self, work: Work, connection: sqlite3.Connection) -> Any:
-        """An operation by itself: committed when it returns."""
+        """An operation of several statements by itself: committed when it returns."""
         if connection.in_transaction:
             raise Occupied
-        if not work.several:
-            return self.within(work, connection)
         self.execute(connection, "BEGIN IMMEDIATE")
         try:
             result = self.within(work, connection)
@@ -62,7 +87,7 @@ class OnThread:
     def _rows(self, request: Request, connection: sqlite3.Connection) -> Any:
         self.statements += 1
         try:
-            return connection.execute(request.text, request.parameters).fetchall()
+            return request.result(connection.execute(request.text, request.parameters).fetchall())
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
         raise failure from None

@@ -87,8 +87,9 @@ class TestUnique(Topic):
         user = await make_user(adapter)
         data = {"user_id": user["id"], "provider_id": "github", "account_id": "12345"}
         await adapter.create("account", data)
-        with refused(UniqueViolationError, "account", "provider_id", "account_id", hiding=["x_", "providerId"]):
+        with refused(UniqueViolationError, "account", "provider_id", "account_id") as caught:
             await adapter.create("account", data)
+        assert not [name for name in ("x_", "providerId") if name in str(caught.value)]
 
     async def test_none_is_never_taken(self, connect: Connect) -> None:
         adapter = await seats(connect, {}, {}, {})

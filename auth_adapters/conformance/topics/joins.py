@@ -41,6 +41,13 @@ async def social(connect: Connect) -> Adapter:
     return await connect(auth_schema(SOCIAL))
 
 
+async def staff(connect: Connect) -> Adapter:
+    """An adapter whose users refer to one another: a boss, and a deputy who is nobody else's."""
+    boss = Field("id", required=False, references=Reference(model="user", on_delete="set_null"))
+    deputy = Field("id", required=False, unique=True, references=Reference(model="user", on_delete="set_null"))
+    return await connect(auth_schema(Extension(fields={"user": {"boss_id": boss, "deputy_id": deputy}})))
+
+
 async def invite(adapter: Adapter, inviter: dict[str, Any], **data: Any) -> dict[str, Any]:
     """A stored invitation."""
     return await adapter.create("invitation", {"inviter_id": inviter["id"], **data})
@@ -139,6 +146,42 @@ class TestJoins(Topic):
         join = {**written(), "received": Join(model="invitation", on="invitee_id")}
         found = await adapter.find_many("user", sort=["email"], join=join)
         assert [(user["written"], user["received"]) for user in found] == [([first], []), ([], [first])]
+
+    async def test_a_model_that_refers_to_itself_is_joined_in_either_direction(self, connect: Connect) -> None:
+        adapter = await staff(connect)
+        ada = await make_user(adapter, "ada@example.com")
+        team = [await make_user(adapter, f"{name}@example.com", boss_id=ada["id"]) for name in ("bob", "cleo")]
+        join = {
+            "boss": Join(model="user", on="boss_id", direction="forward"),
+            "reports": Join(model="user", on="boss_id", direction="backward", sort=["email"]),
+        }
+        found = await adapter.find_many("user", sort=["email"], join=join)
+        assert found == [
+            {**ada, "boss": None, "reports": team},
+            *({**one, "boss": ada, "reports": []} for one in team),
+        ]
+
+    async def test_a_unique_reference_to_itself_gives_a_record_in_either_direction(self, connect: Connect) -> None:
+        adapter = await staff(connect)
+        bob = await make_user(adapter, "bob@example.com")
+        ada = await make_user(adapter, "ada@example.com", deputy_id=bob["id"])
+        join = {
+            "deputy": Join(model="user", on="deputy_id", direction="forward", where=field("email").ne("x")),
+            "stands_in_for": Join(model="user", on="deputy_id", direction="backward", select=["email"]),
+        }
+        found = await adapter.find_many("user", sort=["email"], join=join)
+        assert found == [
+            {**ada, "deputy": bob, "stands_in_for": None},
+            {**bob, "deputy": None, "stands_in_for": {"email": "ada@example.com"}},
+        ]
+
+    async def test_a_direction_may_be_said_where_there_is_only_one(self, adapter: Adapter) -> None:
+        user = await make_user(adapter)
+        session = await make_session(adapter, user)
+        forward = {"owner": Join(model="user", direction="forward")}
+        assert await adapter.find_one("session", {"token": "token"}, join=forward) == {**session, "owner": user}
+        backward = {"open": Join(model="session", direction="backward")}
+        assert await adapter.find_one("user", {"id": user["id"]}, join=backward) == {**user, "open": [session]}
 
     async def test_where_narrows_a_joined_list(self, connect: Connect) -> None:
         adapter, _ = await ranked(connect, parents=2, children=4)
@@ -314,11 +357,22 @@ class TestJoinRefusals(Topic):
         with pytest.raises(InvalidQueryError, match=r"inviter_id.*invitee_id"):
             await adapter.find_many("user", join=["invitation"])
 
-    async def test_a_reference_to_itself_is_ambiguous_without_on(self, connect: Connect) -> None:
-        boss = Field("id", required=False, references=Reference(model="user", on_delete="set_null"))
-        adapter = await connect(auth_schema(Extension(fields={"user": {"boss_id": boss}})))
-        with pytest.raises(InvalidQueryError, match="boss_id"):
-            await adapter.find_many("user", join={"boss": Join(model="user")})
+    async def test_a_reference_to_itself_is_ambiguous_without_a_direction(self, connect: Connect) -> None:
+        adapter = await staff(connect)
+        for join in (Join(model="user"), Join(model="user", on="boss_id"), Join(model="user", direction="forward")):
+            with pytest.raises(InvalidQueryError, match=r"boss_id.*forward.*boss_id.*backward"):
+                await adapter.find_many("user", join={"boss": join})
+
+    async def test_a_direction_in_which_no_reference_leads_is_refused(self, adapter: Adapter) -> None:
+        with pytest.raises(InvalidQueryError, match="user_id"):
+            await adapter.find_many("session", join={"owner": Join(model="user", direction="backward")})
+        with pytest.raises(InvalidQueryError, match="user_id"):
+            await adapter.find_many("user", join={"open": Join(model="session", direction="forward")})
+
+    @pytest.mark.parametrize("direction", ["up", "", 1, True, ["forward"]])
+    async def test_a_direction_that_is_none_is_refused(self, adapter: Adapter, direction: Any) -> None:
+        with pytest.raises(InvalidQueryError, match="direction"):
+            await adapter.find_many("session", join={"owner": Join(model="user", direction=direction)})
 
     async def test_a_key_that_is_a_field_collides(self, adapter: Adapter) -> None:
         for select in (None, ["id"]):

@@ -1,0 +1,271 @@
+"""What production does to connections, on a real PostgreSQL; and its errors, pooler and replica."""
+
+import asyncio
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+import servers
+from auth_adapters import (
+    USER,
+    Adapter,
+    BackendAdapter,
+    ConnectionFailedError,
+    NotNullViolationError,
+    TableMissingError,
+    TransientError,
+    UniqueViolationError,
+    auth_schema,
+    connect,
+)
+from auth_adapters.schema import Naming
+from conformance_tests.resilience.busy import *
+from conformance_tests.resilience.lost import *
+from conformance_tests.resilience.outside import Outside, patience, until
+
+
+class OutsidePostgreSQL(Outside):
+    """One database of a PostgreSQL server."""
+
+    server: servers.PostgreSQL
+    harmless_changes = (
+        'ALTER TABLE "user" ADD COLUMN shoe_size integer',
+        'ALTER TABLE "user" ALTER COLUMN name TYPE varchar(300)',
+        'ALTER TABLE "user" DROP COLUMN shoe_size',
+        'CREATE INDEX ON "user" (name)',
+    )
+
+    def run(self, sql: str) -> list[tuple[str, ...]]:
+        return self.server.run_sql(sql, self.name)
+
+    def _activity(self, condition: str = "true") -> int:
+        sql = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{self.name}' AND {condition}"
+        return int(self.server.run_sql(sql)[0][0])
+
+    def connections(self) -> int:
+        return self._activity()
+
+    def terminate_connections(self) -> None:
+        self.server.run_sql(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'",
+        )
+
+    def open_transactions(self) -> int:
+        return self._activity("state LIKE 'idle in transaction%'")
+
+    def set_time_zone(self, zone: str) -> None:
+        self.server.run_sql(f"ALTER DATABASE {self.name} SET timezone = '{zone}'")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[servers.PostgreSQL]:
+    """A server of this module's own, since it is killed."""
+    with servers.postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def outside(server: servers.PostgreSQL) -> Iterator[OutsidePostgreSQL]:
+    """A database of its own for each test."""
+    outside = OutsidePostgreSQL(server)
+    yield outside
+    outside.close()
+
+
+@pytest.mark.asyncio
+class TestErrors:
+    """The server's errors, by code."""
+
+    async def test_a_wrong_password_is_refused_and_not_shown(self, server: servers.PostgreSQL) -> None:
+        with pytest.raises(ConnectionFailedError, match="refused the user") as caught:
+            await connect(server.auth_url, password="wr0ng").open()
+        assert caught.value.code == "28P01"
+        assert "wr0ng" not in f"{caught.value!r} {vars(caught.value)}"
+        async with connect(server.auth_url) as db:
+            assert db.capabilities.transactions
+
+    async def test_a_database_that_is_not_there(self, server: servers.PostgreSQL) -> None:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await connect(server.database_url("absent")).open()
+        assert caught.value.code == "3D000"
+
+    async def test_too_many_connections(self, server: servers.PostgreSQL, outside: OutsidePostgreSQL) -> None:
+        server.run_sql(f"ALTER DATABASE {outside.name} CONNECTION LIMIT 1; CREATE ROLE few LOGIN")
+        url = outside.url.replace("postgres@", "few@", 1)
+        async with connect(url):
+            with pytest.raises(ConnectionFailedError, match="too many connections"):
+                await connect(url).open()
+
+    async def test_a_table_that_is_not_there(self, outside: Outside) -> None:
+        async with outside.connect() as db:
+            with pytest.raises(TableMissingError, match="create_tables"):
+                await db.count(USER)
+
+    async def test_a_column_that_must_not_be_null(self, outside: Outside) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            outside.run('ALTER TABLE "user" ALTER COLUMN name SET NOT NULL')
+            with pytest.raises(NotNullViolationError) as caught:
+                await db.create(USER, {"email": "a"})
+            assert (caught.value.model, caught.value.fields) == ("user", ("name",))
+
+    async def test_a_unique_key_that_goes_by_another_name(self, outside: Outside) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            outside.run('ALTER INDEX "uq_user_email" RENAME TO "renamed"')
+            await db.create(USER, {"email": "a (b), c"})
+            with pytest.raises(UniqueViolationError) as caught:
+                await db.create(USER, {"email": "a (b), c"})
+            assert (caught.value.model, caught.value.fields) == ("user", ("email",))
+
+    async def test_a_server_that_has_become_read_only(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            outside.server.run_sql(f"ALTER DATABASE {outside.name} SET default_transaction_read_only = on")
+            outside.terminate_connections()
+            await asyncio.sleep(0.1)
+            with pytest.raises(TransientError, match="read-only") as caught:
+                await db.create(USER, {"email": "a"})
+            assert caught.value.code == "25006"
+            outside.server.run_sql(f"ALTER DATABASE {outside.name} RESET default_transaction_read_only")
+            assert await db.create(USER, {"email": "a"})
+
+    async def test_a_row_changed_by_another_is_a_serialization_failure(self, outside: Outside) -> None:
+        async with patience(), outside.connect() as db, outside.connect() as other:
+            await db.create_tables()
+            await db.create(USER, {"email": "a"})
+            with pytest.raises(TransientError) as caught:
+                async with db.transaction(isolation="repeatable_read") as tx:
+                    await tx.count(USER)
+                    await other.update(USER, {"email": "a"}, {"name": "theirs"})
+                    await tx.update(USER, {"email": "a"}, {"name": "mine"})
+            assert caught.value.code == "40001"
+
+
+@pytest.mark.asyncio
+class TestDatabaseSchemas:
+    """Tables outside `public`, whatever search_path says."""
+
+    async def test_a_schema_is_made_and_used(self, outside: Outside) -> None:
+        outside.run(f'ALTER DATABASE {outside.name} SET search_path = "nowhere"')
+        async with outside.connect(schema=None) as public, connect(f"{outside.url}?schema=auth%20x") as db:
+            await public.create_tables()
+            await db.create_tables()
+            await db.create(USER, {"email": "a"})
+            assert (await db.count(USER), await public.count(USER)) == (1, 0)
+        assert outside.run('SELECT count(*) FROM "auth x"."user"') == [("1",)]
+
+    async def test_two_deployments_share_a_database(self, outside: Outside) -> None:
+        schemas = [auth_schema(naming=Naming(database_schema=name)) for name in ("one", "two")]
+        async with outside.connect(schema=schemas[0]) as one, outside.connect(schema=schemas[1]) as two:
+            for db in (one, two):
+                await db.create_tables()
+                await db.create(USER, {"email": "a"})
+            assert await two.delete(USER, {"email": "a"})
+            assert await one.count(USER) == 1
+
+
+@pytest.mark.asyncio
+class TestReplica:
+    """Reads on a hot standby."""
+
+    async def test_reads_go_there_until_the_task_has_written_and_come_back_when_it_dies(
+        self, server: servers.PostgreSQL, outside: OutsidePostgreSQL
+    ) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            await db.create(USER, {"email": "a", "name": "first"})
+        with server.standby() as standby:
+            await until(lambda: server.is_caught_up(standby))
+            async with patience(), outside.connect(read_url=standby.database_url(outside.name)) as db:
+                await in_a_task(self._reads_elsewhere(db, standby))
+                await in_a_task(self._writes_and_reads(db))
+                standby.kill()
+                for _ in range(5):
+                    assert await in_a_task(db.count(USER)) == 2
+                standby.restart()
+
+    async def _reads_elsewhere(self, db: Adapter, standby: servers.PostgreSQL) -> None:
+        standby.run_sql("SELECT pg_wal_replay_pause()")
+        try:
+            await in_a_task(db.update(USER, {"email": "a"}, {"name": "second"}))
+            stale = await db.find_one(USER, {"email": "a"})
+            assert stale is not None
+            assert stale["name"] == "first"
+            async with db.transaction() as tx:
+                fresh = await tx.find_one(USER, {"email": "a"})
+            assert fresh is not None
+            assert fresh["name"] == "second"
+        finally:
+            standby.run_sql("SELECT pg_wal_replay_resume()")
+
+    async def _writes_and_reads(self, db: Adapter) -> None:
+        await db.create(USER, {"email": "b"})
+        assert await db.find_one(USER, {"email": "b"})
+        assert await db.count(USER) == 2
+
+
+async def in_a_task(work: object) -> object:
+    """As a request of its own."""
+    return await asyncio.create_task(work)  # type: ignore[arg-type]
+
+
+@pytest.mark.asyncio
+class TestPooler:
+    """pgbouncer, pooling by transaction."""
+
+    async def test_many_adapters_share_few_server_connections(
+        self, server: servers.PostgreSQL, outside: OutsidePostgreSQL
+    ) -> None:
+        with server.pgbouncer({"default_pool_size": "2"}) as pgbouncer:
+            url = pgbouncer.database_url(outside.name) + "?pgbouncer=true"
+            async with patience(), connect(url, pool_size=20) as one, connect(url, pool_size=20) as two:
+                await one.create_tables()
+                await asyncio.gather(
+                    *(db.create(USER, {"email": f"{n}@example.com"}) for n in range(50) for db in (one,)),
+                    *(
+                        db.find_one(USER, {"email": f"{n}@example.com"}, join=())
+                        for n in range(50)
+                        for db in (one, two)
+                    ),
+                )
+                async with two.transaction() as tx, tx.transaction() as inner:
+                    await inner.create(USER, {"email": "inner"})
+                assert await one.count(USER) == 51
+                assert outside.connections() <= 2
+
+    async def test_without_being_told_prepared_statements_get_lost_and_the_error_is_typed(
+        self, server: servers.PostgreSQL, outside: OutsidePostgreSQL
+    ) -> None:
+        with server.pgbouncer({"default_pool_size": "2"}) as pgbouncer:
+            url = pgbouncer.database_url(outside.name)
+            async with patience(), connect(url) as one, connect(url) as two:
+                await one.create_tables()
+                errors = await asyncio.gather(
+                    *(db.count(USER) for _ in range(20) for db in (one, two)), return_exceptions=True
+                )
+                met = [error for error in errors if isinstance(error, BaseException)]
+                assert met
+                assert [str(error) for error in met if "pgbouncer=true" not in str(error)] == []
+
+
+@pytest.mark.asyncio
+class TestTls:
+    """Encrypted connections, as libpq's modes have it."""
+
+    @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"])
+    async def test_every_mode_connects(self, server: servers.PostgreSQL, mode: str) -> None:
+        root = quote(str(server.certificates / "ca.crt"))
+        tail = f"?sslmode={mode}" + (f"&sslrootcert={root}" if mode.startswith("verify") else "")
+        async with connect(server.auth_url + tail) as db:
+            assert isinstance(db, BackendAdapter)
+            backend = db.backend
+            lease = await backend._opened().acquire()  # type: ignore[attr-defined]
+            sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            assert await lease.connection.fetchval(sql) is (mode not in ("disable", "allow"))
+            backend._opened().release(lease)  # type: ignore[attr-defined]
+
+    async def test_a_server_that_cannot_be_verified_is_refused(self, server: servers.PostgreSQL) -> None:
+        with pytest.raises(ConnectionFailedError, match="TLS"):
+            await connect(f"{server.auth_url}?sslmode=verify-full").open()

@@ -7,13 +7,10 @@ import pytest_asyncio
 import servers
 from auth_adapters.conformance.suite import *
 from conformance_tests.mysql_family import FamilyHarness
-from servers.fixtures import mariadb_server
-
-__all__ = ["mariadb_server"]
 
 
 @pytest_asyncio.fixture
-async def harness(mariadb_server: servers.MariaDB) -> AsyncIterator[FamilyHarness]:  # noqa: F811  (the fixture)
+async def harness(mariadb_server: servers.MariaDB) -> AsyncIterator[FamilyHarness]:
     """Databases of its own for each test."""
     harness = FamilyHarness(mariadb_server.url)
     yield harness

@@ -7,13 +7,10 @@ import pytest_asyncio
 import servers
 from auth_adapters.conformance.suite import *
 from conformance_tests.mysql_family import FamilyHarness
-from servers.fixtures import mysql_server
-
-__all__ = ["mysql_server"]
 
 
 @pytest_asyncio.fixture
-async def harness(mysql_server: servers.MySQL) -> AsyncIterator[FamilyHarness]:  # noqa: F811  (the fixture)
+async def harness(mysql_server: servers.MySQL) -> AsyncIterator[FamilyHarness]:
     """Databases of its own for each test."""
     harness = FamilyHarness(mysql_server.url)
     yield harness

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.driver import MySQLDriver
+from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriver
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operations, Work
+from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
 from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
@@ -21,7 +22,7 @@ from auth_adapters.errors import TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
-__all__ = ["MySQLBackend"]
+__all__ = ["MySQLBackend", "MySQLPoolBackend"]
 
 DEADLOCK: Final = 1213
 ATTEMPTS: Final = 8
@@ -54,15 +55,20 @@ class AsyncmyBackend(PooledBackend):
 
         await create_absent(run, self._mysql.compiler, self._layout)
 
+    def _outside(self, work: Work) -> Work:
+        """The work as it is done outside a transaction."""
+        return work
+
     async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
         """A verb by itself that met a deadlock is undone as a whole: it is tried again."""
+        work = self._outside(work)
         for attempt in range(1, ATTEMPTS):
             try:
                 return await super()._on(pool, driver, work)
             except TransientError as error:
                 if error.code != DEADLOCK or work.again is None:
                     raise
-                work = work.again()
+                work = self._outside(work.again())
             await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
         return await super()._on(pool, driver, work)
 
@@ -79,3 +85,43 @@ class MySQLBackend(AsyncmyBackend):
         make_pool = partial(Pool, options=pool or PoolOptions())
         standby = None if replica is None else MySQLDriver(replica)
         super().__init__(MySQLDriver(options), make_pool, standby)
+
+
+class MySQLPoolBackend(AsyncmyBackend):
+    """On the application's own `asyncmy` pool, which is never closed.
+
+    acquire_timeout: seconds to wait for one of its connections. statement_timeout: seconds for a statement. Where its
+    connections do not commit by themselves (autocommit, asyncmy's default), every verb is a transaction.
+    """
+
+    def __init__(self, pool: Any, *, acquire_timeout: float = 30.0, statement_timeout: float | None = 30.0) -> None:
+        make_pool = partial(MySQLForeignPool, pool=pool, acquire_timeout=acquire_timeout)
+        super().__init__(MySQLPoolDriver(pool, statement_timeout), make_pool)
+        self._commits = True
+
+    async def prepare(self, connection: Any, layout: Layout) -> Operations:
+        self._commits = bool(connection.get_autocommit())
+        operations = await super().prepare(connection, layout)
+        if not self._commits:
+            await self._driver.statement(connection, "ROLLBACK")
+        return operations
+
+    async def create_all(self, connection: Any) -> None:
+        await super().create_all(connection)
+        if not self._commits:
+            await self._driver.statement(connection, "COMMIT")
+
+    def _outside(self, work: Work) -> Work:
+        if self._commits:
+            return work
+        return work._replace(operation=_as_operation(work), several=True, alone=None)
+
+
+def _as_operation(work: Work) -> Operation[Any]:
+    request = work.operation
+    return _asked(request) if isinstance(request, Request) else request
+
+
+def _asked(request: Request) -> Operation[Any]:
+    answer = yield request
+    return request.result(answer.rows)

@@ -34,7 +34,7 @@ class ChangeOne:
             self._choose = compiler.choose(table, condition, table.primary_key)
             condition = equal(key)
         self._change = compiler.change(statement, condition)
-        self._fetch = compiler.fetch(table, statement.returning, key)
+        self._fetch = compiler.fetch(table, statement.returning, key, lock=True)
 
     def run(self, values: Values) -> Operation[Row | None]:
         """The row as it is now; None where none matched."""

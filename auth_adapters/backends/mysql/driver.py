@@ -19,7 +19,7 @@ from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, Invali
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
 
-__all__ = ["SQL_MODE", "MySQLDriver", "is_mariadb"]
+__all__ = ["SQL_MODE", "MySQLDriver", "is_mariadb", "read_rows"]
 
 SQL_MODE: Final = (
     "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
@@ -129,9 +129,13 @@ class MySQLDriver(Driver):
         with suppress(Exception):  # it may be gone already, or its server
             helper = await self._connect(place)
             try:
-                await _execute(helper, f"KILL {int(connection.thread_id())}", ())
+                await self.end_session(helper, connection)
             finally:
                 await helper.ensure_closed()
+
+    async def end_session(self, helper: Any, connection: Any) -> None:
+        """End the session of `connection` from `helper`, another connection to the same server."""
+        await _execute(helper, f"KILL {int(connection.thread_id())}", ())
 
     def is_alive(self, connection: Any) -> bool:
         return bool(connection.connected) and not getattr(connection, "_stream_broken", False)
@@ -192,6 +196,11 @@ class MySQLDriver(Driver):
 def is_mariadb(connection: Any) -> bool:
     """Whether the server says that it is MariaDB."""
     return "mariadb" in str(connection.get_server_info()).lower()
+
+
+async def read_rows(connection: Any, text: str) -> list[Row]:
+    """The rows of a statement without parameters; errors are the driver's."""
+    return list((await _execute(connection, text, ()))._rows or ())
 
 
 async def _execute(connection: Any, text: str, parameters: Sequence[Any], limit: int = 2**24) -> Any:

@@ -3,7 +3,7 @@
 None of it is ever closed.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import asyncmy
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.errors import mysql_error
+from auth_adapters.backends.mysql.foreign import SESSION, check_session
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.mysql.tables import create_absent
@@ -25,6 +26,9 @@ from auth_adapters.protocols import BackendTransaction
 __all__ = ["MySQLEngineBackend", "MySQLOwned", "bound"]
 
 
+CHECKED: Final = "auth_adapters checked"
+
+
 class MySQLOwned(OwnedDialect):
     """MySQL and MariaDB on connections of the application."""
 
@@ -36,6 +40,19 @@ class MySQLOwned(OwnedDialect):
     async def create_all(self, layout: Layout, runner: Runner) -> None:
         compiler = MySQLOperations(layout, _server(runner.connection)).compiler
         await create_absent(runner.rows, compiler, layout)
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Each connection of the driver's is looked at once."""
+        known = connection.sync_connection.info if connection.sync_connection is not None else {}
+        if CHECKED in known:
+            return
+        begun = connection.in_transaction()
+        result = await connection.exec_driver_sql(SESSION)
+        mode, charset, checks = result.one()
+        if not begun:
+            await connection.rollback()  # SQLAlchemy began one with the question
+        check_session(mode, charset, checks)
+        known[CHECKED] = True
 
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         return mysql_error(error, layout)

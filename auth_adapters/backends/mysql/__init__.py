@@ -1,0 +1,7 @@
+"""MySQL and MariaDB, through asyncmy."""
+
+from auth_adapters.backends.mysql.backend import MySQLBackend, MySQLPoolBackend
+from auth_adapters.backends.mysql.options import MySQLOptions
+from auth_adapters.backends.mysql.owned import MySQLEngineBackend
+
+__all__ = ["MySQLBackend", "MySQLEngineBackend", "MySQLOptions", "MySQLPoolBackend"]

@@ -4,7 +4,6 @@ The topics in which connections and transactions matter; the SQL is that of `tes
 """
 
 from collections.abc import AsyncIterator
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -54,10 +53,6 @@ __all__ = [
 
 class EngineHarness(PostgreSQLHarness):
     """One engine per database name, of the application's: disposed of here, never by the adapter."""
-
-    deviations = MappingProxyType(
-        {"test_nothing_is_logged_with_a_value": "the application's own engine logs what it is given, if asked to"}
-    )
 
     def __init__(self, server: PostgreSQL) -> None:
         super().__init__(server)

@@ -11,8 +11,8 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.mysql.server import server_of
+from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
 from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions
@@ -82,7 +82,10 @@ class MySQLBackend(AsyncmyBackend):
     def __init__(
         self, options: MySQLOptions, pool: PoolOptions | None = None, replica: MySQLOptions | None = None
     ) -> None:
-        make_pool = partial(Pool, options=pool or PoolOptions())
+        self.options: MySQLOptions = options
+        self.replica_options: MySQLOptions | None = replica
+        self.pool_options: PoolOptions = pool or PoolOptions()
+        make_pool = partial(Pool, options=self.pool_options)
         standby = None if replica is None else MySQLDriver(replica)
         super().__init__(MySQLDriver(options), make_pool, standby)
 

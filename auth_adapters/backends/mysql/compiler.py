@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Dialect, and_, delete, func, insert, literal_column, select, text, update
 from sqlalchemy import Column as SqlColumn
+from sqlalchemy import ColumnElement, Dialect, and_, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.dialects.mysql import CHAR
 from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
 from sqlalchemy.schema import CreateTable

@@ -19,10 +19,10 @@ from auth_adapters import physical
 
 __all__ = [
     "FAMILY",
+    "HASH_TYPE",
     "ExactString",
     "ExactText",
     "FamilyKeys",
-    "HASH_TYPE",
     "Keys",
     "StoredJson",
     "collation",

@@ -18,7 +18,10 @@ from auth_adapters.conformance import Harness
 SCHEMAS = ("auth", "auth_one", "auth_two", "x")
 """Databases that tests make by asking for a database schema of this name."""
 
-TABLE_INDEXES = """SELECT index_name, non_unique, column_name, expression FROM information_schema.statistics"""
+INDEXES = """
+SELECT index_name AS name, MAX(non_unique) AS many, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS parts
+FROM information_schema.statistics WHERE table_schema = %s AND table_name = %s AND index_name <> 'PRIMARY'
+GROUP BY index_name"""
 
 
 def elsewhere(work: Coroutine[Any, Any, Any]) -> None:
@@ -91,14 +94,7 @@ class FamilyHarness(Harness):
         return await ask(self.url, f"SELECT * FROM {quoted(self.place(database))}.{quoted(table)}")
 
     async def indexes(self, database: str, table: str) -> list[tuple[tuple[str, ...], bool]] | None:
-        rows = await ask(
-            self.url,
-            "SELECT index_name AS name, MAX(non_unique) AS many, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS parts "
-            "FROM information_schema.statistics WHERE table_schema = %s AND table_name = %s AND index_name <> 'PRIMARY' "
-            "GROUP BY index_name",
-            self.place(database),
-            table,
-        )
+        rows = await ask(self.url, INDEXES, self.place(database), table)
         return [
             (tuple(part.removesuffix("_sha256") for part in row["parts"].split(",")), not row["many"]) for row in rows
         ]

@@ -102,7 +102,7 @@ class OwnedHarness(FamilyHarness):
         """asyncmy's, as it makes one unless told otherwise: without autocommit, counting rows that changed."""
         options = options_of(self.url)
         ((host, port),) = options.hosts
-        arguments = {"host": host, "port": port, "user": options.user, "database": self.place(database)}
+        arguments: dict[str, Any] = {"host": host, "port": port, "user": options.user, "database": self.place(database)}
         return asyncmy.pool.Pool(minsize=0, maxsize=20, **arguments)
 
     async def open_connections(self, database: str) -> int:

@@ -11,8 +11,8 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.mysql.server import server_of
+from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
 from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions

@@ -165,7 +165,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _between(text: str, mark: str) -> str | None:
     parts = text.split(mark)
-    return parts[1] if len(parts) > 2 else None  # noqa: PLR2004  (what is before, between and after)
+    return parts[1] if len(parts) > 2 else None
 
 
 def _duplicate(code: int, text: str, layout: Layout) -> UniqueViolationError:

@@ -73,14 +73,17 @@ class ForeignPool:
     async def _arrival(self) -> Any:
         """A connection of the pool's. One that arrives after its caller has left goes back at once."""
         arriving = asyncio.ensure_future(self._pool.acquire())
+        arrived = False
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(arriving)
+                connection = await asyncio.shield(arriving)
+                arrived = True
+            return connection
         except TimeoutError:
             self._timeouts += 1
             raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
         finally:
-            if not arriving.done():
+            if not arrived:  # it may be there all the same, in the very turn in which its caller was cancelled
                 arriving.add_done_callback(self._late)
                 arriving.cancel()
 

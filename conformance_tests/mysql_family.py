@@ -43,6 +43,12 @@ def options_of(url: str, database: str | None = None) -> MySQLOptions:
     )
 
 
+async def make_database(url: str, name: str) -> None:
+    """A new one, also where a session that was killed has left one of this name."""
+    await ask(url, f"DROP DATABASE IF EXISTS {quoted(name)}")
+    await ask(url, f"CREATE DATABASE {quoted(name)}")
+
+
 async def ask(url: str, sql: str, *parameters: Any) -> list[dict[str, Any]]:
     """The rows of a question, on a connection of its own."""
     options = options_of(url)
@@ -57,6 +63,7 @@ async def ask(url: str, sql: str, *parameters: Any) -> list[dict[str, Any]]:
     )
     try:
         async with connection.cursor(asyncmy.cursors.DictCursor) as cursor:
+            await cursor.execute("SET SESSION sql_notes = 0", ())
             await cursor.execute(sql, parameters)
             return list(await cursor.fetchall() or ())
     finally:
@@ -85,7 +92,7 @@ class FamilyHarness(Harness):
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
         if database not in self.backends:
             self.backends[database] = []
-            elsewhere(ask(self.url, f"CREATE DATABASE {quoted(self.place(database))}"))
+            elsewhere(make_database(self.url, self.place(database)))
         backend = MySQLBackend(options_of(self.url, self.place(database)), PoolOptions(size=10))
         self.backends[database].append(backend)
         return BackendAdapter(backend, schema=schema, observe=observe)

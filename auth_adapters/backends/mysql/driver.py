@@ -30,7 +30,7 @@ MORE_CHARACTERS: Final = 4
 """Bytes that a character takes at most."""
 
 
-class QuietCursor(Cursor):  # type: ignore[misc]
+class QuietCursor(Cursor):
     """Asks for no warnings: they quote values, and asyncmy would log them."""
 
     async def _show_warnings(self, conn: Any) -> None:

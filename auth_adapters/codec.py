@@ -209,7 +209,7 @@ class ModelCodec:
 
     def check_names(self, data: Mapping[str, Any]) -> None:
         """Raise unless `data` is a mapping whose keys are all fields."""
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise InvalidQueryError(f"{self.name} takes a mapping of fields to values, not {type(data).__name__}")
         if not data.keys() <= self._names:
             unknown = next(name for name in data if name not in self._names)

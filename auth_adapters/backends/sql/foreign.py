@@ -78,7 +78,6 @@ class ForeignPool:
             async with asyncio.timeout(self._timeout):
                 connection = await asyncio.shield(arriving)
                 arrived = True
-            return connection
         except TimeoutError:
             self._timeouts += 1
             raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
@@ -86,6 +85,7 @@ class ForeignPool:
             if not arrived:  # it may be there all the same, in the very turn in which its caller was cancelled
                 arriving.add_done_callback(self._late)
                 arriving.cancel()
+        return connection
 
     def _late(self, arrived: "asyncio.Future[Any]") -> None:
         if not arrived.cancelled() and arrived.exception() is None:

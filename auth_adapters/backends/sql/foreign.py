@@ -77,10 +77,12 @@ class ForeignPool:
         try:
             async with asyncio.timeout(self._timeout):
                 connection = await asyncio.shield(arriving)
-                arrived = True
+            arrived = True
         except TimeoutError:
             self._timeouts += 1
             raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
+        else:
+            return connection
         finally:
             if not arrived:  # it may be there all the same, in the very turn in which its caller was cancelled
                 arriving.add_done_callback(self._late)

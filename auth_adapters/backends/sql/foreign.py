@@ -87,7 +87,6 @@ class ForeignPool:
             if not arrived:  # it may be there all the same, in the very turn in which its caller was cancelled
                 arriving.add_done_callback(self._late)
                 arriving.cancel()
-        return connection
 
     def _late(self, arrived: "asyncio.Future[Any]") -> None:
         if not arrived.cancelled() and arrived.exception() is None:

@@ -20,6 +20,7 @@ from auth_adapters.values import Convert
 
 __all__ = ["Codec", "Decoder", "FieldCodec", "ModelCodec"]
 
+NOW: Final = object()
 TEXTUAL: Final = frozenset({"string", "text", "enum"})
 
 
@@ -116,10 +117,12 @@ class ModelCodec:
         self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
 
     def _ingredient(self, field: FieldCodec) -> tuple[str, bool, Convert, Any]:
-        """What `encode_new` needs of a field; the default MISSING is the database's to make."""
+        """What `encode_new` needs of a field; the default MISSING is the database's to make, NOW the moment of it."""
         default = field.initial
         if field.name == "id" and self.model.makes_id:
             default = MISSING if self.make_id is None else self.make_id
+        elif default is utc_now and field.field.transforms is None:
+            default = NOW
         return field.name, field.field.required, field.store, default
 
     def field(self, name: str) -> FieldCodec:
@@ -157,10 +160,11 @@ class ModelCodec:
             if value is MISSING:
                 if default is MISSING:
                     continue
-                if default is utc_now:  # one moment for all that is new in a record
-                    value = now = now or utc_now()
-                else:
-                    value = default() if callable(default) else default
+                if default is NOW:  # one moment, stored in one form, for all that is new in a record
+                    now = now or store(utc_now())
+                    row.append(now)
+                    continue
+                value = default() if callable(default) else default
             if value is not None:
                 row.append(store(value))
             elif required:

@@ -168,6 +168,45 @@ class TestDatabaseSchemas:
 
 
 @pytest.mark.asyncio
+class TestConnecting:
+    """Where to, and how many."""
+
+    async def test_of_several_hosts_the_first_that_answers_is_taken(self, outside: OutsidePostgreSQL) -> None:
+        hosts = f"127.0.0.1:1,127.0.0.1:{outside.server.port}"
+        async with connect(f"postgresql://postgres@{hosts}/{outside.name}") as db:
+            await db.create_tables()
+            assert await db.count(USER) == 0
+
+    async def test_of_a_primary_and_a_standby_the_one_that_takes_writes_is_found(
+        self, server: servers.PostgreSQL, outside: OutsidePostgreSQL
+    ) -> None:
+        with server.standby() as standby:
+            await until(lambda: server.is_caught_up(standby))
+            hosts = f"127.0.0.1:{standby.port},127.0.0.1:{server.port}"
+            url = f"postgresql://postgres@{hosts}/{outside.name}"
+            async with connect(url, target_session_attrs="read-write") as db:
+                await db.create_tables()
+                assert await db.create(USER, {"email": "a"})
+            async with connect(url) as db:
+                with pytest.raises(TransientError, match="read-only"):
+                    await db.create(USER, {"email": "b"})
+
+    async def test_serverless_has_one_connection_and_survives_its_loss(self, outside: OutsidePostgreSQL) -> None:
+        async with patience(), outside.connect(serverless=True) as db:
+            await db.create_tables()
+            await asyncio.gather(*(db.count(USER) for _ in range(10)))
+            assert outside.connections() == 1
+            outside.terminate_connections()
+            await asyncio.sleep(0.1)
+            assert await db.count(USER) == 0
+
+    async def test_the_server_knows_the_application_by_name(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect(application_name="shop"):
+            sql = f"SELECT application_name FROM pg_stat_activity WHERE datname = '{outside.name}'"
+            assert outside.server.run_sql(sql) == [("shop",)]
+
+
+@pytest.mark.asyncio
 class TestReplica:
     """Reads on a hot standby."""
 

@@ -1,9 +1,7 @@
 """The backends on asyncmy: on a pool of ours, and on one of the application's."""
 
-import asyncio
 from functools import partial
-from random import uniform
-from typing import Any, Final
+from typing import Any
 
 from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.driver import MySQLDriver
@@ -11,6 +9,7 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
+from auth_adapters.backends.mysql.retrying import retrying
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
@@ -18,16 +17,10 @@ from auth_adapters.backends.sql.operations import Operation, Operations, Request
 from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
-from auth_adapters.errors import TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
 __all__ = ["MySQLBackend", "MySQLPoolBackend"]
-
-DEADLOCK: Final = 1213
-ATTEMPTS: Final = 8
-PAUSE: Final = 0.01
-"""Seconds; a little more after each attempt."""
 
 
 class AsyncmyBackend(PooledBackend):
@@ -60,17 +53,8 @@ class AsyncmyBackend(PooledBackend):
         return work
 
     async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
-        """A verb by itself that met a deadlock is undone as a whole: it is tried again."""
-        work = self._outside(work)
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await super()._on(pool, driver, work)
-            except TransientError as error:
-                if error.code != DEADLOCK or work.again is None:
-                    raise
-                work = self._outside(work.again())
-            await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
-        return await super()._on(pool, driver, work)
+        once = super()._on
+        return await retrying(lambda one: once(pool, driver, self._outside(one)), work)
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return bound(connection_or_session, self._driver, self._operations, self._layout)

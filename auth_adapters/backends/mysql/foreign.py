@@ -1,6 +1,7 @@
 """The application's own pool of asyncmy connections, which is never closed by us, and what its connections must be."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -40,12 +41,13 @@ class MySQLPoolDriver(MySQLDriver):
         return "the application's pool"
 
     async def kill(self, connection: Any) -> None:
-        async with asyncio.timeout(HELP):
-            helper = await self._pool.acquire()
-        try:
-            await self.end_session(helper, connection)
-        finally:
-            await self._pool.release(helper)
+        with suppress(Exception):  # it may be gone already, or its server, or no other connection is free
+            async with asyncio.timeout(HELP):
+                helper = await self._pool.acquire()
+            try:
+                await self.end_session(helper, connection)
+            finally:
+                await self._pool.release(helper)
 
 
 class MySQLForeignPool(ForeignPool):

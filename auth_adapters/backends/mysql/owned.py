@@ -13,10 +13,11 @@ from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.errors import mysql_error
 from auth_adapters.backends.mysql.foreign import SESSION, check_session
 from auth_adapters.backends.mysql.operations import MySQLOperations
+from auth_adapters.backends.mysql.retrying import retrying
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.operations import Operations, Work
 from auth_adapters.backends.sql.owned import BoundTransaction, EngineBackend, OwnedDialect, Runner
 from auth_adapters.backends.sql.pooled import DriverBound
 from auth_adapters.errors import AuthAdapterError, ConfigurationError
@@ -67,6 +68,9 @@ class MySQLEngineBackend(EngineBackend):
         if engine.dialect.driver != "asyncmy":
             raise ConfigurationError("the engine must use asyncmy: create_async_engine('mysql+asyncmy://...')")
         super().__init__(engine, MySQLOwned(), CAPABILITIES)
+
+    async def _perform(self, work: Work) -> Any:
+        return await retrying(super()._perform, work)
 
 
 def _server(connection: AsyncConnection) -> Server:

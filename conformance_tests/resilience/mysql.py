@@ -1,18 +1,23 @@
 """What an administrator does to a database of MySQL or MariaDB, and the errors of those servers."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 import servers
 from auth_adapters import (
     USER,
+    Adapter,
+    BackendAdapter,
     ConnectionFailedError,
     NotNullViolationError,
     TableMissingError,
     connect,
 )
-from conformance_tests.resilience.outside import Outside
+from conformance_tests.resilience.outside import Outside, patience
 
-__all__ = ["OutsideMySQL", "TestErrors"]
+__all__ = ["OutsideMySQL", "TestConnecting", "TestErrors", "TestReplica", "TestTls"]
 
 ZONES = {"Pacific/Chatham": "+12:45", "America/St_Johns": "-03:30", "UTC": "+00:00"}
 
@@ -80,3 +85,71 @@ class TestErrors:
             with pytest.raises(NotNullViolationError) as caught:
                 await db.create(USER, {"email": "a"})
             assert (caught.value.model, caught.value.fields) == ("user", ("name",))
+
+
+@pytest.mark.asyncio
+class TestConnecting:
+    """Where to."""
+
+    async def test_of_several_hosts_the_first_that_answers_is_taken(self, outside: OutsideMySQL) -> None:
+        url = outside.url.replace(f"@{outside.server.host}:", f"@127.0.0.1:1,{outside.server.host}:")
+        async with connect(url) as db:
+            await db.create_tables()
+            assert await db.count(USER) == 0
+
+    async def test_serverless_has_one_connection_and_survives_its_loss(self, outside: OutsideMySQL) -> None:
+        async with patience(), outside.connect(serverless=True) as db:
+            await db.create_tables()
+            await asyncio.gather(*(db.count(USER) for _ in range(10)))
+            assert outside.connections() == 1
+            outside.terminate_connections()
+            await asyncio.sleep(0.2)
+            assert await db.count(USER) == 0
+
+
+@pytest.mark.asyncio
+class TestReplica:
+    """Reads elsewhere. (The server stands in for its own replica: what is tested is who asks where.)"""
+
+    async def test_reads_go_there_until_the_task_has_written(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(read_url=outside.url) as db:
+            assert isinstance(db, BackendAdapter)
+            backend: Any = db.backend
+            await db.create_tables()
+            await asyncio.create_task(_count(db))
+            assert backend.replica_figures.acquired == 1
+            await db.create(USER, {"email": "a"})
+            assert await db.count(USER) == 1
+            async with db.transaction() as tx:
+                assert await tx.count(USER) == 1
+            assert backend.replica_figures.acquired == 1
+
+    async def test_one_that_cannot_be_reached_is_done_without(self, outside: OutsideMySQL) -> None:
+        async with patience(), outside.connect(read_url="mysql://127.0.0.1:1") as db:
+            await db.create_tables()
+            assert await asyncio.create_task(_count(db)) == 0
+
+
+async def _count(db: Adapter) -> int:
+    return await db.count(USER)
+
+
+@pytest.mark.asyncio
+class TestTls:
+    """Encrypted connections, as MySQL's own client has it."""
+
+    @pytest.mark.parametrize("mode", ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"])
+    async def test_every_mode_connects(self, outside: OutsideMySQL, mode: str) -> None:
+        root = str(outside.server.certificates / "ca.crt")
+        files = {"ssl_ca": root} if mode.startswith("VERIFY") else {}
+        async with outside.connect(ssl_mode=mode, **files) as db:
+            assert isinstance(db, BackendAdapter)
+            backend: Any = db.backend
+            lease = await backend._opened().acquire()
+            ((_, cipher),) = await backend._driver.rows(lease.connection, "SHOW STATUS LIKE 'Ssl_cipher'", ())
+            assert bool(cipher) is (mode != "DISABLED")
+            backend._opened().release(lease)
+
+    async def test_a_server_that_cannot_be_verified_is_refused(self, outside: OutsideMySQL) -> None:
+        with pytest.raises(ConnectionFailedError):
+            await outside.connect(ssl_mode="VERIFY_IDENTITY").open()

@@ -10,8 +10,14 @@ from auth_adapters import connect
 from benchmarks.contenders.shared.statements import COLUMNS
 from benchmarks.dataset import Dataset
 
-SETTINGS: Final = {"shared_buffers": "1GB", "max_connections": "500", "max_wal_size": "4GB", "autovacuum": "off"}
-"""All that is measured fits into memory, and nothing else goes on meanwhile: it is the client that is measured."""
+SETTINGS: Final = {
+    "shared_buffers": "1GB",
+    "max_connections": "500",
+    "max_wal_size": "4GB",
+    "autovacuum": "off",
+    "ssl": "off",
+}
+"""All that is measured fits into memory, nothing is encrypted, nothing else goes on: the client is measured."""
 INDEXES: Final = """SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT IN (
     SELECT conname FROM pg_constraint)"""
 

@@ -10,7 +10,20 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "typecheck", "tests", "memory", "sqlite", "faults", "servers", "wheel", "docs"]
+nox.options.sessions = [
+    "lint",
+    "typecheck",
+    "tests",
+    "memory",
+    "sqlite",
+    "postgresql",
+    "mariadb",
+    "mysql",
+    "faults",
+    "servers",
+    "wheel",
+    "docs",
+]
 nox.options.error_on_missing_interpreters = True
 
 UNAVAILABLE = 75
@@ -66,6 +79,18 @@ def faults(session: nox.Session) -> None:
     """The suite itself: backends broken on purpose must fail it, and so must a deviation that passes."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_faults.py", "conformance_tests/test_deviations.py", *session.posargs)
+
+
+@nox.session(tags=["suite"])
+def postgresql(session: nox.Session) -> None:
+    """The suite on a real PostgreSQL: our own connections, an application's, a pooler's; and what befalls them."""
+    on_database(session, "postgresql")
+
+
+def on_database(session: nox.Session, name: str) -> None:
+    """Everything that is tested on one kind of server. The tests start it."""
+    install(session, "test")
+    session.run("pytest", *map(str, sorted(Path("conformance_tests").glob(f"test_{name}*.py"))), *session.posargs)
 
 
 def has_mysql(session: nox.Session) -> bool:

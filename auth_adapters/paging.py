@@ -21,7 +21,7 @@ class After(NamedTuple):
     values: tuple[Any, ...]
 
 
-def read_sort(codec: ModelCodec, sort: Sequence[str], *, tie_break: bool = True) -> Sorting:
+def read_sort(codec: ModelCodec, sort: Sequence[str]) -> Sorting:
     """Field names and whether each descends; the primary key comes last so that no two records are equal.
 
     "-created_at" descends. Raises `InvalidQueryError` for what cannot be sorted by.
@@ -38,9 +38,8 @@ def read_sort(codec: ModelCodec, sort: Sequence[str], *, tie_break: bool = True)
         if name in sorting:
             raise InvalidQueryError(f"sort names {name!r} twice")
         sorting[name] = entry.startswith("-")
-    if tie_break:
-        for name in codec.model.primary_key:
-            sorting.setdefault(name, False)
+    for name in codec.model.primary_key:
+        sorting.setdefault(name, False)
     return tuple(sorting.items())
 
 

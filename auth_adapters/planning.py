@@ -27,6 +27,8 @@ from auth_adapters.physical import (
     Update,
     Upsert,
     Values,
+    pinned_key,
+    tests_of,
 )
 from auth_adapters.query import ALL, Join, ModelRef, Predicate, Record
 from auth_adapters.values import Convert
@@ -67,12 +69,24 @@ class Asked(NamedTuple, Generic[S_co]):
         return None if row is None else self.plan.decode(row)
 
 
+class Usual(NamedTuple):
+    """What was made of a question as auth code mostly asks it: see `_usual_key`."""
+
+    model: ModelCodec
+    plan: Plan[Select]
+    followed: tuple[Values, ...]
+
+
 class PlanCache:
     """Plans by key, a bounded number of them: the oldest makes room for a new one."""
 
     def __init__(self, limit: int = MAX_PLANS) -> None:
         self._plans: dict[Hashable, Any] = {}
         self._limit = limit
+
+    def get(self, key: Hashable) -> Any:
+        """The plan under `key`, or None."""
+        return self._plans.get(key)
 
     def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan under `key`, made now if it is not there."""
@@ -92,6 +106,7 @@ class Planner:
         self.codec = codec
         self._native_joins = native_joins
         self._cache = PlanCache()
+        self._usual = PlanCache()
 
     def insert(self, model: Name, rows: Sequence[Mapping[str, Any]], force_id: bool) -> Asked[Insert]:
         """New records; the values are their rows."""
@@ -115,16 +130,52 @@ class Planner:
         limit: int | None,
         offset: int = 0,
         after: Any = None,
-        tie_break: bool = True,
+        single: bool = False,
     ) -> Asked[Select]:
-        """Records, sorted, joined and paged."""
+        """Records, sorted, joined and paged. single: one is enough, and any will do unless sorted."""
+        usual = None
+        if after is None and not offset:
+            usual = _usual_key(model, where, select, join, sort, limit, single)
+            if usual is not None and (asked := self._ask_again(usual, where, limit)) is not None:
+                return asked
+        asked = self._ask(model, where, select, join, sort, limit, offset, after, single=single)
+        if usual is not None and all(test.op == "eq" for test in tests_of(asked.statement.condition)):
+            self._usual.find(usual, lambda: Usual(asked.model, asked.plan, asked.followed))
+        return asked
+
+    def _ask_again(self, usual: Hashable, where: Mapping[str, Any], limit: int | None) -> Asked[Select] | None:
+        """A question that was asked before in the same words, with other values."""
+        kept: Usual | None = self._usual.get(usual)
+        if kept is None:
+            return None
+        try:
+            values = [encode(value) for encode, value in zip(kept.plan.encoders, where.values(), strict=True)]
+        except Unparsable:
+            return None
+        if limit is not None:
+            values.append(limit)
+        return Asked(kept.model, kept.plan, tuple(values), kept.followed)
+
+    def _ask(
+        self,
+        model: Name,
+        where: Any,
+        select: Collection[str] | None,
+        join: Collection[str] | Mapping[str, Join],
+        sort: Sequence[str],
+        limit: int | None,
+        offset: int,
+        after: Any,
+        *,
+        single: bool,
+    ) -> Asked[Select]:
         codec = self.codec.model(model)
         check_page(limit, offset)
-        sorting = read_sort(codec, sort, tie_break=tie_break) if sort or tie_break else ()
+        sorting = read_sort(codec, sort) if sort or not single else ()
         past = read_after(codec, sorting, after) if after is not None else None
         if select is not None:
             select = tuple(field.name for field in codec.selected(select))
-        page = _Page(codec, select, sorting, past, limit, offset)
+        page = _Page(codec, select, sorting, past, limit, offset, single)
         asked = read_where(where)
         joins = self._read_joins(join) if join else ()
         try:
@@ -171,7 +222,7 @@ class Planner:
             columns=(*own, *(joining.hidden if joining else ())),
             condition=condition,
             order=orders(codec, page.sorting),
-            limit=None if page.limit is None else slot,
+            limit=None if page.limit is None or (page.single and pinned_key(codec.table, condition)) else slot,
             offset=slot + (page.limit is not None) if page.offset else None,
             joins=joining.ones if joining else (),
         )
@@ -287,6 +338,29 @@ class Planner:
         return Asked(codec, found, (*values, *own))
 
 
+def _usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit: Any, single: bool) -> Hashable | None:
+    """The words of a question that only asks for equality and only joins by name; None for any other.
+
+    What is wrong with a question is found when it is asked first.
+    """
+    if type(where) is not dict or not (limit is None or (type(limit) is int and limit >= 0)):
+        return None
+    for value in where.values():
+        if value is None:
+            return None
+    name = model if type(model) is str else getattr(model, "name", None)
+    if join == () and sort == () and select is None:
+        return (name, *where, limit is None, single)
+    for names in (join, sort, () if select is None else select):
+        if type(names) is not tuple and type(names) is not list:
+            return None
+        for one in names:
+            if type(one) is not str:
+                return None
+    fields = None if select is None else tuple(select)
+    return (name, tuple(where), fields, tuple(join), tuple(sort), limit is None, single)
+
+
 class _Page(NamedTuple):
     codec: ModelCodec
     select: Collection[str] | None
@@ -294,11 +368,13 @@ class _Page(NamedTuple):
     past: After | None
     limit: int | None
     offset: int
+    single: bool
 
     @property
     def key(self) -> Hashable:
         past = self.past.nulls if self.past else None
-        return ("find", self.codec.name, self.select, self.sorting, past, self.limit is None, self.offset == 0)
+        paged = (self.limit is None, self.offset == 0, self.single)
+        return ("find", self.codec.name, self.select, self.sorting, past, paged)
 
     @property
     def values(self) -> Values:

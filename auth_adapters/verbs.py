@@ -50,19 +50,30 @@ class Verbs:
     def _require(self, capability: str, what: str) -> None:
         raise NotImplementedError
 
-    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
         """The only way to the backend: guarded and observed."""
+        return self._observed(verb, model, call, given) if self._observe else self._guarded(call, given)
+
+    async def _guarded(self, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> Any:
         self._enter()
-        started = time.perf_counter() if self._observe else 0.0
         try:
             result = await call(*given)
         except BaseException as error:
             self._leave(error)
-            self._tell(verb, model, started, None, error)
             raise
         self._leave(None)
-        if self._observe:
-            self._tell(verb, model, started, result, None)
+        return result
+
+    async def _observed(
+        self, verb: str, model: str, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]
+    ) -> Any:
+        started = time.perf_counter()
+        try:
+            result = await self._guarded(call, given)
+        except BaseException as error:
+            self._tell(verb, model, started, None, error)
+            raise
+        self._tell(verb, model, started, result, None)
         return result
 
     def _tell(self, verb: str, model: str, started: float, result: Any, error: BaseException | None) -> None:
@@ -125,7 +136,7 @@ class Verbs:
         join: Joins = (),
         sort: Sequence[str] = (),
     ) -> Any:
-        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, tie_break=bool(sort))
+        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, single=True)
         records = await self._records("find_one", asked)
         return records[0] if records else None
 

@@ -3,17 +3,16 @@
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.postgresql import PostgreSQLBackend, PostgreSQLOptions
-from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
 from auth_adapters.backends.sql.pool import PoolOptions
 from auth_adapters.conformance import Harness
-from auth_adapters.physical import Layout
 from servers import PostgreSQL
 
 __all__ = ["PostgreSQLHarness"]
@@ -29,23 +28,16 @@ FOR name IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND
 LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
 CREATE SCHEMA public; END $$"""
 
+T = TypeVar("T")
 numbers: Iterator[int] = itertools.count(1)
 spare: dict[str, list[str]] = {}
 """Databases that are empty again, by server: making one costs more than emptying one."""
 
 
-class LaterDatabase(PostgreSQLBackend):
-    """The backend, on a database that is known when it is opened."""
-
-    def __init__(self, harness: "PostgreSQLHarness", database: str) -> None:
-        super().__init__(harness.options("postgres"), PoolOptions(size=harness.pool_size))
-        self._harness = harness
-        self._database = database
-
-    async def open(self, layout: Layout) -> None:
-        name = await self._harness.real_name(self._database)
-        self._driver = self._drivers[0] = PostgreSQLDriver(self._harness.options(name))
-        await super().open(layout)
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run to its end, from plain code inside an event loop: on another loop, in a thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 class PostgreSQLHarness(Harness):
@@ -57,26 +49,20 @@ class PostgreSQLHarness(Harness):
         self.server = server
         self.backends: dict[str, list[PostgreSQLBackend]] = {}
         self.names: dict[str, str] = {}
-        self.lock = asyncio.Lock()
 
     def options(self, name: str) -> PostgreSQLOptions:
         """How to connect to a database of the server."""
         return PostgreSQLOptions(hosts=((self.server.host, self.server.port),), user="postgres", database=name)
 
-    async def real_name(self, database: str) -> str:
+    def real_name(self, database: str) -> str:
         """The server's name of one of the suite's databases, which is made or taken from the spare ones."""
-        async with self.lock:
-            if database not in self.names:
-                free = spare.setdefault(self.server.url, [])
-                name = free.pop() if free else f"suite_{os.getpid()}_{next(numbers)}"
-                if name not in await self.databases():
-                    await self.ask("postgres", f"CREATE DATABASE {name}")
-                self.names[database] = name
+        if database not in self.names:
+            free = spare.setdefault(self.server.url, [])
+            if not free:
+                free.append(f"suite_{os.getpid()}_{next(numbers)}")
+                finish(self.ask("postgres", f"CREATE DATABASE {free[0]}"))
+            self.names[database] = free.pop()
         return self.names[database]
-
-    async def databases(self) -> set[str]:
-        """Every database of the server."""
-        return {name for (name,) in await self.ask("postgres", "SELECT datname FROM pg_database")}
 
     async def ask(self, database: str, sql: str, *parameters: Any) -> list[Any]:
         """Ask the server itself."""
@@ -86,8 +72,12 @@ class PostgreSQLHarness(Harness):
         finally:
             await connection.close()
 
+    def backend(self, name: str) -> PostgreSQLBackend:
+        """A backend on a database of the server."""
+        return PostgreSQLBackend(self.options(name), PoolOptions(size=self.pool_size))
+
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
-        backend = LaterDatabase(self, database)
+        backend = self.backend(self.real_name(database))
         self.backends.setdefault(database, []).append(backend)
         return BackendAdapter(backend, schema=schema, observe=observe)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from auth_adapters.backends.postgresql.capabilities import CAPABILITIES, STORAGE
-from auth_adapters.backends.postgresql.driver import PostgreSQLDriver
+from auth_adapters.backends.postgresql.driver import PostgreSQLDriver, driver_of
 from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.postgresql.owned import bound
@@ -72,8 +72,7 @@ class PostgreSQLBackend(AsyncpgBackend):
         self.replica_options: PostgreSQLOptions | None = replica
         self.pool_options: PoolOptions = pool or PoolOptions()
         make_pool = partial(Pool, options=self.pool_options)
-        standby = None if replica is None else PostgreSQLDriver(replica)
-        super().__init__(PostgreSQLDriver(options), make_pool, standby)
+        super().__init__(driver_of(options), make_pool, driver_of(replica) if replica else None)
 
 
 class PostgreSQLPoolBackend(AsyncpgBackend):
@@ -85,3 +84,14 @@ class PostgreSQLPoolBackend(AsyncpgBackend):
     def __init__(self, pool: "asyncpg.Pool[Any]", *, acquire_timeout: float = 30.0) -> None:
         make_pool = partial(ForeignPool, pool=pool, acquire_timeout=acquire_timeout)
         super().__init__(PostgreSQLDriver(PostgreSQLOptions()), make_pool)
+        self._foreign = pool
+
+    async def open(self, layout: Layout) -> None:
+        try:
+            await self._foreign  # connects, if its owner has not done so yet
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._driver.error(error)
+        else:
+            await super().open(layout)
+            return
+        raise failure from None

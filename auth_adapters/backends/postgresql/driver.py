@@ -13,7 +13,7 @@ from auth_adapters.errors import AuthAdapterError
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
 
-__all__ = ["PostgreSQLDriver"]
+__all__ = ["PostgreSQLDriver", "driver_of"]
 
 BEGIN: Final[dict[Isolation | None, str]] = {
     None: "BEGIN",
@@ -22,6 +22,19 @@ BEGIN: Final[dict[Isolation | None, str]] = {
     "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
 }
 STEPPED_DOWN: Final = "25006"
+
+
+MAX_PREPARED: Final = 512
+
+
+class PreparingConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that keeps its prepared statements by their text."""
+
+    __slots__ = ("prepared",)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.prepared: dict[str, Any] = {}
 
 
 class PostgreSQLDriver(Driver):
@@ -35,11 +48,14 @@ class PostgreSQLDriver(Driver):
     def __repr__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
 
+    def error(self, error: Exception) -> AuthAdapterError:
+        return postgresql_error(error, self.layout)
+
     async def connect(self) -> Any:
         try:
             return await asyncpg.connect(**self._arguments)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = postgresql_error(error, self.layout)
+            failure = self.error(error)
         raise failure from None
 
     async def ping(self, connection: Any) -> None:
@@ -58,7 +74,7 @@ class PostgreSQLDriver(Driver):
         try:
             await connection.close()
         except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = postgresql_error(error, self.layout)
+            failure = self.error(error)
         else:
             return
         raise failure from None
@@ -68,12 +84,16 @@ class PostgreSQLDriver(Driver):
 
     async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
         try:
-            rows: list[Row] = await connection.fetch(text, *parameters)
+            rows: list[Row] = await self._fetch(connection, text, *parameters)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         else:
             return rows
         raise failure from None
+
+    def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
+        """Rows, by asyncpg's own means: with a pooler by transaction nothing is kept."""
+        return connection.fetch(text, *parameters)
 
     async def execute(self, connection: Any, request: Request) -> Answer:
         try:
@@ -83,7 +103,7 @@ class PostgreSQLDriver(Driver):
             if request.counts:
                 status: str = await connection.execute(request.text, *request.parameters)
                 return Answer([], int(status.rpartition(" ")[2]))
-            return Answer(await connection.fetch(request.text, *request.parameters), 0)
+            return Answer(await self._fetch(connection, request.text, *request.parameters), 0)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         raise failure from None
@@ -105,3 +125,35 @@ class PostgreSQLDriver(Driver):
         if getattr(failure, "code", None) == STEPPED_DOWN:
             connection.terminate()  # its successor is found by connecting anew
         return failure
+
+
+class PreparingDriver(PostgreSQLDriver):
+    """Connections of our own, each of which prepares a statement once."""
+
+    def __init__(self, options: PostgreSQLOptions) -> None:
+        super().__init__(options)
+        self._arguments["connection_class"] = PreparingConnection
+
+    async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
+        statement = connection.prepared.get(text)
+        if statement is None:
+            statement = await self._prepare(connection, text)
+        try:
+            return await statement.fetch(*parameters)
+        except asyncpg.InvalidCachedStatementError:
+            connection.prepared.clear()
+            if connection.is_in_transaction():
+                raise
+        # the table was changed meanwhile: prepared anew it fits
+        return await (await self._prepare(connection, text)).fetch(*parameters)
+
+    async def _prepare(self, connection: Any, text: str) -> Any:
+        if len(connection.prepared) >= MAX_PREPARED:
+            connection.prepared.pop(next(iter(connection.prepared)))
+        statement = connection.prepared[text] = await connection.prepare(text)
+        return statement
+
+
+def driver_of(options: PostgreSQLOptions) -> PostgreSQLDriver:
+    """The driver for connections of our own."""
+    return PostgreSQLDriver(options) if options.pooler else PreparingDriver(options)

@@ -5,9 +5,9 @@ from typing import Any
 
 from auth_adapters.backends.postgresql.compiler import DEFAULT_SCHEMA, PostgreSQLCompiler
 from auth_adapters.backends.sql.compiler import Sql
-from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
+from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Request, Work
 from auth_adapters.errors import TransientError
-from auth_adapters.physical import Insert, Layout, Row, Table, Upsert, Values
+from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
 __all__ = ["PostgreSQLOperations"]
 
@@ -20,8 +20,22 @@ WHERE coalesce(pg_sequence_last_value(sequence), 0) < $2::bigint"""
 """Move the sequence of a serial id past one that was given."""
 
 
+class Stored(Request):
+    """An INSERT of one row, of which nothing is made by the database."""
+
+    def result(self, rows: list[Row]) -> list[Row]:
+        return [()]
+
+
+class Upserted(Request):
+    """The whole of an upsert; the last value of its row says whether it was made."""
+
+    def result(self, rows: list[Row]) -> tuple[Row, bool]:
+        return rows[0][:-1], rows[0][-1]
+
+
 class PostgreSQLOperations(Operations):
-    """An upsert is one statement; errors name their constraint, so none is looked into."""
+    """Most verbs are one statement; errors name their constraint, so none is looked into."""
 
     def __init__(self, layout: Layout) -> None:
         self._postgresql = PostgreSQLCompiler(layout)
@@ -34,9 +48,12 @@ class PostgreSQLOperations(Operations):
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
         forced = _forced_serial(statement)
-        if forced is None:
+        if forced is None and len(rows) > 1:
             return super().insert(statement, rows)
         sql: Sql = self._sql(statement, lambda: self._compiler.insert(statement))
+        if forced is None:
+            kind = Request if statement.returning else Stored
+            return Work(kind(sql.text, sql.parameters(rows[0])), True)
         return Work(self._insert_forced(statement, sql, rows, forced), True, True)
 
     def _insert_forced(self, statement: Insert, sql: Sql, rows: Sequence[Row], forced: str) -> Operation[list[Row]]:
@@ -44,6 +61,18 @@ class PostgreSQLOperations(Operations):
         largest = max(row[statement.columns.index(forced)] for row in rows)
         yield Request(MOVE_SEQUENCE, (_quoted(statement.table), largest, forced))
         return made
+
+    def update_one(self, statement: Update, values: Values) -> Work:
+        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=True))
+        return Work(OneRow(sql.text, sql.parameters(values)), True)
+
+    def increment_one(self, statement: Increment, values: Values) -> Work:
+        sql: Sql = self._sql(statement, lambda: self._compiler.increment(statement))
+        return Work(OneRow(sql.text, sql.parameters(values)), True)
+
+    def consume_one(self, statement: Delete, values: Values) -> Work:
+        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
+        return Work(OneRow(sql.text, sql.parameters(values)), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
         if not statement.assignments:
@@ -53,11 +82,7 @@ class PostgreSQLOperations(Operations):
             )
             return Work(self._insert_if_absent(sqls, values), True)
         sql: Sql = self._sql(statement, lambda: self._postgresql.upsert(statement))
-        return Work(self._upsert_at_once(sql, values), True)
-
-    def _upsert_at_once(self, sql: Sql, values: Values) -> Operation[tuple[Row, bool]]:
-        (row,) = (yield Request(sql.text, sql.parameters(values))).rows
-        return row[:-1], row[-1]
+        return Work(Upserted(sql.text, sql.parameters(values)), True)
 
     def _insert_if_absent(self, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
         insert, existing = sqls

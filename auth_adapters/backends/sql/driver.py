@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.errors import AuthAdapterError
 from auth_adapters.physical import Row
 from auth_adapters.protocols import Isolation
 
@@ -16,6 +17,10 @@ class Driver(ABC):
 
     Also the `Connector` of the pool.
     """
+
+    @abstractmethod
+    def error(self, error: Exception) -> AuthAdapterError:
+        """Our error for one of the driver's."""
 
     @abstractmethod
     async def connect(self) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from auth_adapters.backends.sql.pool import Connector, Lease, PoolFigures
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.pool import Lease, PoolFigures
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, PoolTimeoutError
 
 __all__ = ["ForeignPool"]
@@ -20,8 +21,8 @@ class ForeignPool:
     acquire_timeout: seconds to wait for a connection.
     """
 
-    def __init__(self, connector: Connector, pool: Any, acquire_timeout: float) -> None:
-        self._connector = connector
+    def __init__(self, driver: Driver, pool: Any, acquire_timeout: float) -> None:
+        self._driver = driver
         self._pool = pool
         self._timeout = acquire_timeout
         self._leased: set[Lease] = set()
@@ -55,25 +56,37 @@ class ForeignPool:
         if self._closed:
             raise AdapterStateError("the adapter was closed")
         self._waiting += 1
-        arriving = asyncio.ensure_future(self._pool.acquire())
+        failure: AuthAdapterError | None = None
         try:
-            async with asyncio.timeout(self._timeout):
-                connection = await asyncio.shield(arriving)
-        except BaseException as error:
-            if not arriving.cancel():
-                if arriving.exception() is not None:
-                    raise
-                self._background(self._return(arriving.result()))
-            elif isinstance(error, TimeoutError):
-                self._timeouts += 1
-                raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
-            raise
+            connection = await self._arrival()
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = error if isinstance(error, PoolTimeoutError) else self._driver.error(error)
         finally:
             self._waiting -= 1
+        if failure is not None:
+            raise failure from None
         lease = Lease(connection, 0.0, 0.0)
         self._leased.add(lease)
         self._acquired += 1
         return lease
+
+    async def _arrival(self) -> Any:
+        """A connection of the pool's. One that arrives after its caller has left goes back at once."""
+        arriving = asyncio.ensure_future(self._pool.acquire())
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.shield(arriving)
+        except TimeoutError:
+            self._timeouts += 1
+            raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
+        finally:
+            if not arriving.done():
+                arriving.add_done_callback(self._late)
+                arriving.cancel()
+
+    def _late(self, arrived: "asyncio.Future[Any]") -> None:
+        if not arrived.cancelled() and arrived.exception() is None:
+            self._background(self._return(arrived.result()))
 
     def release(self, lease: Lease) -> None:
         """Give it back to the application's pool."""
@@ -83,7 +96,7 @@ class ForeignPool:
     def discard(self, lease: Lease) -> None:
         """End it, and let its pool see."""
         self._lost += 1
-        self._connector.terminate(lease.connection)
+        self._driver.terminate(lease.connection)
         self.release(lease)
 
     def interrupted(self, lease: Lease) -> asyncio.Task[None]:
@@ -93,10 +106,10 @@ class ForeignPool:
     async def _recover(self, lease: Lease) -> None:
         try:
             async with asyncio.timeout(RECOVERY):
-                await self._connector.recover(lease.connection)
+                await self._driver.recover(lease.connection)
         except (TimeoutError, AuthAdapterError):
             self._lost += 1
-            self._connector.terminate(lease.connection)
+            self._driver.terminate(lease.connection)
         self._leased.discard(lease)
         await self._return(lease.connection)
 

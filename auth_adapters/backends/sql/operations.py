@@ -28,7 +28,7 @@ from auth_adapters.physical import (
     Values,
 )
 
-__all__ = ["Answer", "Operation", "Operations", "Request", "Work", "run_operation"]
+__all__ = ["Answer", "OneRow", "Operation", "Operations", "Request", "Work", "run_operation"]
 
 T = TypeVar("T")
 MAX_STATEMENTS = 2_048
@@ -45,6 +45,17 @@ class Request(NamedTuple):
     many: bool = False
     counts: bool = False
 
+    def result(self, rows: list[Row]) -> Any:
+        """What an operation that is this request alone returns, given its rows."""
+        return rows
+
+
+class OneRow(Request):
+    """A request that returns its row, or None."""
+
+    def result(self, rows: list[Row]) -> Row | None:
+        return rows[0] if rows else None
+
 
 class Answer(NamedTuple):
     """Its rows, and how many rows it reached."""
@@ -59,7 +70,7 @@ Operation: TypeAlias = Generator[Request, Answer, T]
 class Work(NamedTuple):
     """An operation and what it needs. writes: the writing connection. several: a transaction around it.
 
-    A single request is an operation too: it returns its rows.
+    A single request is an operation too: it returns what it makes of its rows.
     """
 
     operation: Operation[Any] | Request
@@ -70,7 +81,7 @@ class Work(NamedTuple):
 async def run_operation(operation: Operation[Any] | Request, execute: Callable[[Request], Awaitable[Answer]]) -> Any:
     """Answer an operation's requests until it returns; an error of ours is thrown into it."""
     if isinstance(operation, Request):
-        return (await execute(operation)).rows
+        return operation.result((await execute(operation)).rows)
     try:
         request = next(operation)
         while True:

@@ -3,7 +3,7 @@
 import asyncio
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -122,13 +122,13 @@ class PooledBackend(SqlVerbs):
             raise
         return PooledTransaction(self, pool, lease)
 
-    async def _perform(self, work: Work) -> Any:
+    def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         if self._reads is not None:
             if work.writes:
                 self._written()
             elif self._replica is not None and self._may_read_elsewhere():
-                return await self._read(self._reads, self._replica, work)
-        return await self._on(self._opened(), self._driver, work)
+                return self._read(self._reads, self._replica, work)
+        return self._on(self._opened(), self._driver, work)
 
     async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
         """An operation by itself: committed when it returns."""
@@ -137,7 +137,8 @@ class PooledBackend(SqlVerbs):
         try:
             if isinstance(operation, Request):
                 self.statements += 1
-                result: Any = await driver.rows(lease.connection, operation.text, operation.parameters)
+                rows = await driver.rows(lease.connection, operation.text, operation.parameters)
+                result: Any = operation.result(rows)
             elif work.several:
                 await driver.begin(lease.connection, None)
                 result = await self.run(driver, lease.connection, work)

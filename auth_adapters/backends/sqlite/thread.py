@@ -87,7 +87,7 @@ class OnThread:
     def _rows(self, request: Request, connection: sqlite3.Connection) -> Any:
         self.statements += 1
         try:
-            return connection.execute(request.text, request.parameters).fetchall()
+            return request.result(connection.execute(request.text, request.parameters).fetchall())
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
         raise failure from None

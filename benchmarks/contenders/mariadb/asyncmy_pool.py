@@ -31,7 +31,8 @@ class AsyncmyPool(BareAsyncmy):
     async def _run(self, text: str, *values: Any) -> int:
         async with self.pool.acquire() as connection, connection.cursor() as cursor:
             await cursor.execute(text, values)
-            return int(cursor.rowcount)
+            reached: Any = cursor.rowcount
+            return int(reached)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Any]:

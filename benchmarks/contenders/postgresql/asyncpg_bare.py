@@ -28,49 +28,78 @@ CONSUME: Final = (
 WIDTH: Final = len(SESSION)
 
 
+ALL: Final = (
+    SESSION_BY_TOKEN, USER_BY_ID, USER_BY_EMAIL, SESSION_WITH_USER, INSERT_USER, INSERT_SESSION, INSERT_ACCOUNT,
+    UPDATE_SESSION, DELETE_SESSION, CONSUME,
+)  # fmt: skip
+
+
+class Prepared:
+    """A connection on which every statement is prepared."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.statements: dict[str, Any] = {}
+
+    @classmethod
+    async def connect(cls, target: str) -> "Prepared":
+        """A new one."""
+        made = cls(await asyncpg.connect(target))
+        for text in ALL:
+            made.statements[text] = await made.connection.prepare(text)
+        return made
+
+    async def execute(self, text: str, *values: Any) -> str:
+        """Without rows; what the server says of it."""
+        statement = self.statements[text]
+        await statement.fetch(*values)
+        status: str = statement.get_statusmsg()
+        return status
+
+
 class BareAsyncpg:
-    """The floor. asyncpg keeps what it has prepared by itself; a single statement commits itself."""
+    """The floor. A single statement commits itself."""
 
     name = "asyncpg, free list"
     lacks: frozenset[str] = frozenset()
     weight = 5
 
     async def open(self, target: str, connections: int) -> None:
-        self.connections = FreeList([await asyncpg.connect(target) for _ in range(connections)])
+        self.connections = FreeList([await Prepared.connect(target) for _ in range(connections)])
 
     async def close(self) -> None:
-        for connection in self.connections.free:
-            await connection.close()
+        for prepared in self.connections.free:
+            await prepared.connection.close()
 
     async def _row(self, text: str, *values: Any) -> Any:
         connections = self.connections
-        connection = connections.take() or await connections.wait()
+        prepared = connections.take() or await connections.wait()
         try:
-            return await connection.fetchrow(text, *values)
+            return await prepared.statements[text].fetchrow(*values)
         finally:
-            connections.give(connection)
+            connections.give(prepared)
 
     async def _run(self, text: str, *values: Any) -> str:
         connections = self.connections
-        connection = connections.take() or await connections.wait()
+        prepared = connections.take() or await connections.wait()
         try:
-            status: str = await connection.execute(text, *values)
+            status: str = await prepared.execute(text, *values)
             return status
         finally:
-            connections.give(connection)
+            connections.give(prepared)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Any]:
-        connection = self.connections.take() or await self.connections.wait()
+        prepared = self.connections.take() or await self.connections.wait()
         try:
-            await connection.execute("BEGIN")
-            yield connection
-            await connection.execute("COMMIT")
+            await prepared.connection.execute("BEGIN")
+            yield prepared
+            await prepared.connection.execute("COMMIT")
         except BaseException:
-            await connection.execute("ROLLBACK")
+            await prepared.connection.execute("ROLLBACK")
             raise
         finally:
-            self.connections.give(connection)
+            self.connections.give(prepared)
 
     async def a2(self, token: str) -> Record | None:
         row = await self._row(SESSION_BY_TOKEN, token)

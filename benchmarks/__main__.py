@@ -45,17 +45,22 @@ def _say(line: str) -> None:
     print(f"... {line}", file=sys.stderr, flush=True)
 
 
-async def _measure(given: argparse.Namespace, report: Report, place: Place) -> None:
+async def _measure(given: argparse.Namespace, report: Report, place: Place, file: Path) -> None:
+    """Every part but that of the loops. Each is saved when it is done: the next may fail."""
     options = report.options
     if "compare" in given.parts:
         report.measured = await compare(options, place, _say)
+        report.save(file)
     if "layers" in given.parts:
         report.layers = await measure_layers(given.rounds)
+        report.save(file)
+    if "sizes" in given.parts:
+        report.sizes = await measure_sizes(options, given.sizes, place, _say)
+        report.save(file)
     if "purge" in given.parts:
         _say("purging")
         report.purge = await measure_purge(options, given.expired, given.batch, place)
-    if "sizes" in given.parts:
-        report.sizes = await measure_sizes(options, given.sizes, place, _say)
+        report.save(file)
 
 
 def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
@@ -71,16 +76,17 @@ def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
         uvloop=given.uvloop,
     )
     place: Place = options.database.load_place()(folder)
+    file = given.output / f"{key}.json"
     try:
         report = Report(options, place.start())
         with asyncio.Runner(loop_factory=LOOPS["uvloop" if given.uvloop else "asyncio"]) as runner:
-            runner.run(_measure(given, report, place))
+            runner.run(_measure(given, report, place, file))
         if "loops" in given.parts:
             report.loops = measure_loops(options, place, _say)
     finally:
         place.stop()
     print(report.text())
-    report.save(given.output / f"{key}.json")
+    report.save(file)
     if report.measured.costs:
         draw(report, given.output / f"{key}.png")
     _say(f"saved in {given.output}")

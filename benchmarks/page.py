@@ -30,7 +30,7 @@ def write(results: Path, docs: Path = DOCS) -> None:
     if names:
         image = f"images/performance-{database.key}.png"
         draw(report, docs / image)
-        for base in database.bases:
+        for base in (one for one in database.bases if one in names):
             bodies[f"Times the CPU of {names[base]}"] = _against(report, base)
         bodies["CPU microseconds per operation"] = f"![CPU per operation, by contender]({image})\n\n" + _costs(report)
     parts = {"Purging": _purge, "Event loops": _loops, "Cost against size": _sizes, "Goals": _goals}

@@ -4,6 +4,7 @@ One session per database: a database that cannot be had fails its session. By ta
 are the two halves of it.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def faults(session: nox.Session) -> None:
 def postgresql(session: nox.Session) -> None:
     """The suite on a real PostgreSQL: our own connections, an application's, a pooler's; and what befalls them."""
     on_database(session, "postgresql")
+
+
+@nox.session(tags=["suite"])
+def mariadb(session: nox.Session) -> None:
+    """The suite on a real MariaDB: our own connections and an application's; and what befalls them."""
+    on_database(session, "mariadb")
+
+
+@nox.session(tags=["suite"])
+def mysql(session: nox.Session) -> None:
+    """The suite on MySQL proper. Debian's sid has it, or has it not: with AUTH_ADAPTERS_MYSQL_OPTIONAL=1 a server that
+    cannot be had is said aloud and fails nothing.
+    """
+    install(session, "test")
+    if has_mysql(session):
+        on_database(session, "mysql")
+    elif not os.environ.get("AUTH_ADAPTERS_MYSQL_OPTIONAL"):
+        session.error("MySQL cannot be had here: see above")
 
 
 def on_database(session: nox.Session, name: str) -> None:

@@ -27,20 +27,31 @@ SERVERS: Final[Mapping[str, str]] = {
     "postgres": "postgresql",
     "postgresql": "postgresql",
     "postgresql+asyncpg": "postgresql",
+    "mysql": "mysql",
+    "mysql+asyncmy": "mysql",
+    "mariadb": "mysql",
+    "mariadb+asyncmy": "mysql",
 }
 """URL schemes, and the backend module (which is the extra, too) behind each."""
 PLANNED: Final[Mapping[str, str]] = {
-    "mysql": "MySQL",
-    "mariadb": "MariaDB",
     "mongodb": "MongoDB",
     "mongodb+srv": "MongoDB",
 }
 ACCEPTED: Final = (
-    "postgresql://user:password@host/database, sqlite:///auth.db, ./auth.db, :memory:, memory:// or nothing "
-    "(SQLite in auth.db)"
+    "postgresql://user:password@host/database, mysql://..., mariadb://..., sqlite:///auth.db, ./auth.db, :memory:, "
+    "memory:// or nothing (SQLite in auth.db)"
 )
 
-ENGINES: Final[Mapping[str, str]] = {"sqlite": "SQLiteEngineBackend", "postgresql": "PostgreSQLEngineBackend"}
+ENGINES: Final[Mapping[str, tuple[str, str]]] = {
+    "sqlite": ("sqlite", "SQLiteEngineBackend"),
+    "postgresql": ("postgresql", "PostgreSQLEngineBackend"),
+    "mysql": ("mysql", "MySQLEngineBackend"),
+    "mariadb": ("mysql", "MySQLEngineBackend"),
+}
+POOLS: Final[Mapping[str, tuple[str, str]]] = {
+    "asyncpg": ("postgresql", "PostgreSQLPoolBackend"),
+    "asyncmy": ("mysql", "MySQLPoolBackend"),
+}
 
 logger: logging.Logger = logging.getLogger("auth_adapters")
 said_aloud: set[str] = set()
@@ -51,11 +62,11 @@ def connect(
 ) -> Adapter:
     """An adapter for a database, not open yet.
 
-    target: a URL (`postgresql://user:password@host/database`, `sqlite:///auth.db`, `sqlite:////var/lib/auth.db`,
-    `file:./auth.db`, `memory://`), a path (anything with a separator or ending in .db, .sqlite or .sqlite3),
-    `:memory:` (SQLite), an SQLAlchemy `AsyncEngine` or an `asyncpg.Pool` of the application's (never closed by us), or
-    a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else `sqlite:///auth.db`, which is logged
-    once. schema: the core four unless given. observe: told of every verb.
+    target: a URL (`postgresql://user:password@host/database`, `mysql://...`, `mariadb://...`, `sqlite:///auth.db`,
+    `sqlite:////var/lib/auth.db`, `file:./auth.db`, `memory://`), a path (anything with a separator or ending in .db,
+    .sqlite or .sqlite3), `:memory:` (SQLite), an SQLAlchemy `AsyncEngine`, or a pool of asyncpg or asyncmy, of the
+    application's (never closed by us), or a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else
+    `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
 
     Options go by name or in the URL's query, the name wins; times are in seconds. Of SQLite: busy_timeout, how long to
     wait for a lock (10). Of servers: host (or several, by commas), port, user, password, database; pool_size (10),
@@ -63,8 +74,9 @@ def connect(
     ping_after (30 idle), max_idle (300), max_lifetime (3,600), close_timeout (10), serverless (one connection). Of
     PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
     target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
-    replica), channel_binding, gssencmode. connection_limit and pool_timeout are other names of pool_size and
-    acquire_timeout.
+    replica), channel_binding, gssencmode. Of MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl,
+    lock_timeout (10), unix_socket, charset, read_url. connection_limit and pool_timeout are other names of pool_size
+    and acquire_timeout.
 
     Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
     """
@@ -81,8 +93,9 @@ def connect(
         return _adapter(target, schema, observe)
     if _is_engine(target):
         return _adapter(_from_engine(target, options), schema, observe)
-    if type(target).__module__.partition(".")[0] == "asyncpg" and hasattr(target, "acquire"):
-        return _adapter(_from_pool(target, options), schema, observe)
+    driver = type(target).__module__.partition(".")[0]
+    if driver in POOLS and hasattr(target, "acquire"):
+        return _adapter(_from_pool(target, driver, options), schema, observe)
     raise ConfigurationError(f"cannot connect to an object of type {type(target).__name__}; give {ACCEPTED}")
 
 
@@ -186,16 +199,19 @@ def _from_engine(engine: Any, options: Mapping[str, Any]) -> Backend:
     if name not in ENGINES:
         raise ConfigurationError(f"engines of {PLANNED.get(name, name)} cannot be used in this version")
     _no_options(options, "an engine of yours")
-    made = getattr(_module(f"auth_adapters.backends.{name}", name), ENGINES[name])
-    backend: Backend = made(engine)
+    backend: Backend = _made_by(ENGINES[name])(engine)
     return backend
 
 
-def _from_pool(pool: Any, options: Mapping[str, Any]) -> Backend:
+def _from_pool(pool: Any, driver: str, options: Mapping[str, Any]) -> Backend:
     _known(options, frozenset({"acquire_timeout"}), "a pool of yours")
-    made = _module("auth_adapters.backends.postgresql", "postgresql").PostgreSQLPoolBackend
-    backend: Backend = made(pool, **_seconds(options))
+    backend: Backend = _made_by(POOLS[driver])(pool, **_seconds(options))
     return backend
+
+
+def _made_by(place: tuple[str, str]) -> Any:
+    """A class of a backend's package, which is called as its extra."""
+    return getattr(_module(f"auth_adapters.backends.{place[0]}", place[0]), place[1])
 
 
 def _seconds(options: Mapping[str, Any]) -> dict[str, float]:

@@ -5,14 +5,13 @@ asked again finds its plan, and a backend finds what it made of the plan's state
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from auth_adapters.codec import Codec, Decoder, FieldCodec, ModelCodec
 from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.ids import Unparsable
-from auth_adapters.joins import JoinAsked, Joining, encode_followed, plan_joins, read_joins
+from auth_adapters.joins import JoinAsked, encode_followed, plan_joins, read_joins
 from auth_adapters.paging import After, Sorting, after_condition, check_page, orders, read_after, read_sort
 from auth_adapters.physical import (
     AllOf,
@@ -21,82 +20,19 @@ from auth_adapters.physical import (
     Delete,
     Increment,
     Insert,
-    Row,
     Select,
-    Statement,
     Update,
     Upsert,
     Values,
     pinned_key,
     tests_of,
 )
-from auth_adapters.query import ALL, Join, ModelRef, Predicate, Record
-from auth_adapters.values import Convert
+from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_key
+from auth_adapters.query import ALL, Join, Predicate
 
 __all__ = ["Asked", "Plan", "Planner"]
 
-MAX_PLANS: Final = 1_024
 NUMBERS: Final = frozenset({"integer", "float"})
-S_co = TypeVar("S_co", bound=Statement, covariant=True)
-Name = str | ModelRef[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan(Generic[S_co]):
-    """A statement, the conversions of its condition's values, the decoder of its rows, and its joins."""
-
-    statement: S_co
-    encoders: tuple[Convert, ...]
-    decode: Decoder
-    joining: Joining | None = None
-
-
-class Asked(NamedTuple, Generic[S_co]):
-    """A plan with the values of one call. followed: those of its followed joins."""
-
-    model: ModelCodec
-    plan: Plan[S_co]
-    values: Values
-    followed: tuple[Values, ...] = ()
-
-    @property
-    def statement(self) -> S_co:
-        """The plan's statement."""
-        return self.plan.statement
-
-    def record(self, row: Row | None) -> Record | None:
-        """The record of a row, if there is one."""
-        return None if row is None else self.plan.decode(row)
-
-
-class Usual(NamedTuple):
-    """What was made of a question as auth code mostly asks it: see `_usual_key`."""
-
-    model: ModelCodec
-    plan: Plan[Select]
-    followed: tuple[Values, ...]
-
-
-class PlanCache:
-    """Plans by key, a bounded number of them: the oldest makes room for a new one."""
-
-    def __init__(self, limit: int = MAX_PLANS) -> None:
-        self._plans: dict[Hashable, Any] = {}
-        self._limit = limit
-
-    def get(self, key: Hashable) -> Any:
-        """The plan under `key`, or None."""
-        return self._plans.get(key)
-
-    def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """The plan under `key`, made now if it is not there."""
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = make()
-            if len(self._plans) >= self._limit:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = plan
-        return plan
 
 
 class Planner:
@@ -135,7 +71,7 @@ class Planner:
         """Records, sorted, joined and paged. single: one is enough, and any will do unless sorted."""
         usual = None
         if after is None and not offset:
-            usual = _usual_key(model, where, select, join, sort, limit, single)
+            usual = usual_key(model, where, select, join, sort, limit, single)
             if usual is not None and (asked := self._ask_again(usual, where, limit)) is not None:
                 return asked
         asked = self._ask(model, where, select, join, sort, limit, offset, after, single=single)
@@ -336,29 +272,6 @@ class Planner:
             where = parsable(codec, asked.predicate())
             return self._conditioned(verb, codec, where, make, form, own)
         return Asked(codec, found, (*values, *own))
-
-
-def _usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit: Any, single: bool) -> Hashable | None:
-    """The words of a question that only asks for equality and only joins by name; None for any other.
-
-    What is wrong with a question is found when it is asked first.
-    """
-    if type(where) is not dict or not (limit is None or (type(limit) is int and limit >= 0)):
-        return None
-    for value in where.values():
-        if value is None:
-            return None
-    name = model if type(model) is str else getattr(model, "name", None)
-    if join == () and sort == () and select is None:
-        return (name, *where, limit is None, single)
-    for names in (join, sort, () if select is None else select):
-        if type(names) is not tuple and type(names) is not list:
-            return None
-        for one in names:
-            if type(one) is not str:
-                return None
-    fields = None if select is None else tuple(select)
-    return (name, tuple(where), fields, tuple(join), tuple(sort), limit is None, single)
 
 
 class _Page(NamedTuple):

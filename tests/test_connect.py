@@ -71,8 +71,7 @@ def test_memory_leads_to_the_reference(target: str) -> None:
     ("target", "said"),
     [
         ("postgresql+psycopg://u:secret@h/db", "no database goes by the URL scheme 'postgresql\\+psycopg'"),
-        ("mysql://u:secret@h/db", "MySQL is not available"),
-        ("mariadb://u:secret@h/db", "MariaDB is not available"),
+        ("mysql+pymysql://u:secret@h/db", "no database goes by the URL scheme 'mysql\\+pymysql'"),
         ("mongodb+srv://u:secret@h/db", "MongoDB is not available"),
         ("oracle://u:secret@h/db", "no database goes by the URL scheme 'oracle'"),
         ("u:secret@host", "credentials without a URL's scheme"),

@@ -18,11 +18,16 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth_adapters import BackendAdapter
+from servers.fixtures import mariadb_server, postgresql_server
+
+__all__ = ["mariadb_server", "postgresql_server"]
 
 ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = sorted({*ROOT.glob("README.md"), *ROOT.glob("docs/**/*.md")})
 PAGES = sorted({*WITH_EXAMPLES, *ROOT.glob("*.md")})
 MAX_FRAGMENTS = 5
+ON_SERVERS = {"docs/how-to/postgresql.md": "postgresql_server", "docs/how-to/mysql.md": "mariadb_server"}
+"""Pages whose examples run on a real server: the fixture of each. DATABASE_URL leads to a database of its own."""
 TIMEOUT = 600.0
 """Seconds after which the tests of a page count as hanging."""
 
@@ -170,10 +175,12 @@ async def close_all(module: ModuleType) -> None:
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
 def test_the_examples_of_a_page_run_and_print_what_it_shows(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     examples = [block for block in blocks_of(page) if block.language == "python"]
     with main_module(tmp_path, monkeypatch) as module, asyncio.Runner() as runner:
+        if named(page) in ON_SERVERS:
+            monkeypatch.setenv("DATABASE_URL", request.getfixturevalue(ON_SERVERS[named(page)]).create_database())
         try:
             for block in examples:
                 if block.file:

@@ -21,6 +21,7 @@ LAYERS = [
     {"conditions"},
     {"paging"},
     {"joins"},
+    {"plans"},
     {"planning"},
     {"verbs"},
     {"adapter"},

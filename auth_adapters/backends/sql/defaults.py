@@ -1,6 +1,7 @@
 """Constants as the DEFAULT of a column, and the id that a database makes by itself, as each database writes them."""
 
 import json
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.ext.compiler import compiles
@@ -53,6 +54,11 @@ def _made_id_postgresql(element: MadeId, compiler: SQLCompiler, **options: Any) 
     return "gen_random_uuid()"
 
 
+@compiles(MadeId, "mysql", "mariadb")
+def _made_id_mysql(element: MadeId, compiler: SQLCompiler, **options: Any) -> str:
+    return "(uuid())"
+
+
 @compiles(Constant)
 def _constant(element: Constant, compiler: SQLCompiler, **options: Any) -> str:
     value = element.value
@@ -73,6 +79,23 @@ def _constant_postgresql(element: Constant, compiler: SQLCompiler, **options: An
         kind = "text" if element.kind == "string[]" else "bigint"
         return f"ARRAY[{', '.join(quoted(one) if isinstance(one, str) else str(one) for one in items)}]::{kind}[]"
     return quoted(value) if isinstance(value, str) else repr(value)
+
+
+@compiles(Constant, "mysql", "mariadb")
+def _constant_mysql(element: Constant, compiler: SQLCompiler, **options: Any) -> str:
+    """In brackets where a column of its type takes only expressions, in hexadecimal what a session may read otherwise."""
+    value = element.value
+    if isinstance(value, datetime):
+        value = value.isoformat(" ", "milliseconds")
+    elif element.kind == "datetime":
+        value = datetime.fromisoformat(value).replace(tzinfo=None).isoformat(" ", "milliseconds")
+    if isinstance(value, bytes):
+        return f"(X'{value.hex()}')"
+    if isinstance(value, str):
+        if "\\" in value or "%" in value:
+            return f"(_utf8mb4 X'{value.encode().hex()}')"
+        return quoted(value) if element.kind in ("string", "datetime", "uuid") else f"({quoted(value)})"
+    return repr(value)
 
 
 def quoted(value: str) -> str:

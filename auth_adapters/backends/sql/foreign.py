@@ -76,13 +76,13 @@ class ForeignPool:
         try:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.shield(arriving)
-        except TimeoutError:
-            self._timeouts += 1
-            raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
-        finally:
-            if not arriving.done():
-                arriving.add_done_callback(self._late)
-                arriving.cancel()
+        except BaseException as error:
+            arriving.add_done_callback(self._late)
+            arriving.cancel()
+            if not isinstance(error, TimeoutError):
+                raise
+        self._timeouts += 1
+        raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds")
 
     def _late(self, arrived: "asyncio.Future[Any]") -> None:
         if not arrived.cancelled() and arrived.exception() is None:

@@ -58,10 +58,11 @@ class OneRow(Request):
 
 
 class Answer(NamedTuple):
-    """Its rows, and how many rows it reached."""
+    """Its rows, how many rows it reached, and the number that the database made for a new row (where it says so)."""
 
     rows: list[Row]
     reached: int
+    made: int = 0
 
 
 Operation: TypeAlias = Generator[Request, Answer, T]
@@ -70,12 +71,15 @@ Operation: TypeAlias = Generator[Request, Answer, T]
 class Work(NamedTuple):
     """An operation and what it needs. writes: the writing connection. several: a transaction around it.
 
-    A single request is an operation too: it returns what it makes of its rows.
+    A single request is an operation too: it returns what it makes of its rows. alone: the same outside any transaction,
+    where that takes another way; it commits by itself. again: the same once more, after the database has undone it.
     """
 
     operation: Operation[Any] | Request
     writes: bool
     several: bool = False
+    alone: Operation[Any] | None = None
+    again: "Callable[[], Work] | None" = None
 
 
 async def run_operation(operation: Operation[Any] | Request, execute: Callable[[Request], Awaitable[Answer]]) -> Any:

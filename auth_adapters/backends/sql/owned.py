@@ -120,7 +120,7 @@ class Runner:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
         result = await self._mapped(self.connection.exec_driver_sql(request.text, parameters))
         rows = [tuple(row) for row in result.all()] if result.returns_rows else []
-        return Answer(rows, result.rowcount)
+        return Answer(rows, result.rowcount, 0 if result.returns_rows else result.lastrowid or 0)
 
     async def _mapped(self, work: Coroutine[Any, Any, T]) -> T:
         try:
@@ -246,8 +246,9 @@ class RunnerTransaction(SqlVerbs):
         try:
             result = await runner.run(work)
         except BaseException:
-            await runner.statement("ROLLBACK TO SAVEPOINT auth_adapters_verb")
-            await runner.statement("RELEASE SAVEPOINT auth_adapters_verb")
+            with suppress(BackendError):  # a deadlock has undone the whole transaction, savepoints and all
+                await runner.statement("ROLLBACK TO SAVEPOINT auth_adapters_verb")
+                await runner.statement("RELEASE SAVEPOINT auth_adapters_verb")
             raise
         await runner.statement("RELEASE SAVEPOINT auth_adapters_verb")
         return result

@@ -139,6 +139,8 @@ class PooledBackend(SqlVerbs):
                 self.statements += 1
                 rows = await driver.rows(lease.connection, operation.text, operation.parameters)
                 result: Any = operation.result(rows)
+            elif work.alone is not None:
+                result = await self.run(driver, lease.connection, work._replace(operation=work.alone))
             elif work.several:
                 await driver.begin(lease.connection, None)
                 result = await self.run(driver, lease.connection, work)
@@ -146,7 +148,7 @@ class PooledBackend(SqlVerbs):
             else:
                 result = await self.run(driver, lease.connection, work)
         except BaseException as error:
-            await _settle(pool, lease, error, dirty=work.several)
+            await _settle(pool, lease, error, dirty=work.several or work.alone is not None)
             raise
         pool.release(lease)
         return result

@@ -27,12 +27,14 @@ from sqlalchemy import (
     TypeDecorator,
     Uuid,
 )
+from sqlalchemy.dialects.mysql import DATETIME, LONGBLOB
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.types import TypeEngine
 
 from auth_adapters import physical
 from auth_adapters.backends.sql.defaults import default_of
+from auth_adapters.backends.sql.family import FAMILY, ExactString, ExactText, FamilyKeys, StoredJson, keys_of
 from auth_adapters.values import check_moment, decode_datetime, encode_datetime
 
 __all__ = ["JsonText", "UtcDateTime", "build_metadata"]
@@ -69,7 +71,8 @@ class JsonText(TypeDecorator[Any]):
     cache_ok: bool | None = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(JSONS.get(dialect.name, Text()))
+        kind = StoredJson() if dialect.name in FAMILY else JSONS.get(dialect.name, Text())
+        return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None or dialect.name in JSONS:
@@ -80,7 +83,11 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value) if isinstance(value, str) else value
 
 
-DATETIMES: Final[dict[str, TypeEngine[Any]]] = {"postgresql": TIMESTAMP(timezone=True)}
+DATETIMES: Final[dict[str, TypeEngine[Any]]] = {
+    "postgresql": TIMESTAMP(timezone=True),
+    "mysql": DATETIME(fsp=3),
+    "mariadb": DATETIME(fsp=3),
+}
 JSONS: Final[dict[str, TypeEngine[Any]]] = {"postgresql": JSONB(none_as_null=True)}
 
 
@@ -94,18 +101,34 @@ def build_metadata(
     return metadata
 
 
+def _elsewhere(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:
+    """For what MySQL and MariaDB take in another form."""
+    return dialect.name not in FAMILY
+
+
 def _table(table: physical.Table, metadata: MetaData, schema: str | None) -> Table:
+    keys = keys_of(table)
+    primary = PrimaryKeyConstraint(*table.primary_key)
+    if keys.primary is None:
+        primary.ddl_if(callable_=_elsewhere)
     built = Table(
         quoted_name(table.name, quote=True),
         metadata,
         *(_column(column) for column in table.columns.values()),
-        PrimaryKeyConstraint(*table.primary_key),
+        primary,
         *(_foreign_key(key, schema) for key in table.foreign_keys),
         schema=schema,
+        mysql_engine="InnoDB",
+        mariadb_engine="InnoDB",
         sqlite_autoincrement=any(column.generated == "serial" for column in table.columns.values()),
     )
+    if keys.long:
+        built.append_constraint(FamilyKeys(keys, every=False))
     for index in table.indexes:
-        Index(quoted_name(index.name, quote=True), *(built.c[name] for name in index.columns), unique=index.unique)
+        name = quoted_name(index.name, quote=True)
+        added = Index(name, *(built.c[column] for column in index.columns), unique=index.unique)
+        if index.name in keys.long:
+            added.ddl_if(callable_=_elsewhere)
     return built
 
 
@@ -130,12 +153,13 @@ def _column(column: physical.Column) -> Column[Any]:
 
 def _type(column: physical.Column) -> TypeEngine[Any]:
     if column.kind == "string":
-        return String(column.length).with_variant(String(column.length, collation="C"), "postgresql")
+        exact = String(column.length).with_variant(String(column.length, collation="C"), "postgresql")
+        return exact.with_variant(ExactString(column.length), *FAMILY)
     return TYPES[column.kind]
 
 
 TYPES: Final[dict[str, TypeEngine[Any]]] = {
-    "text": Text().with_variant(Text(collation="C"), "postgresql"),
+    "text": Text().with_variant(Text(collation="C"), "postgresql").with_variant(ExactText(), *FAMILY),
     "integer": BigInteger().with_variant(Integer(), "sqlite"),
     "float": Double(),
     "boolean": Boolean(),
@@ -143,6 +167,6 @@ TYPES: Final[dict[str, TypeEngine[Any]]] = {
     "json": JsonText(),
     "string[]": JsonText().with_variant(ARRAY(Text(collation="C")), "postgresql"),
     "integer[]": JsonText().with_variant(ARRAY(BigInteger()), "postgresql"),
-    "bytes": LargeBinary(),
-    "uuid": String(36).with_variant(Uuid(as_uuid=False), "postgresql"),
+    "bytes": LargeBinary().with_variant(LONGBLOB(), *FAMILY),
+    "uuid": String(36).with_variant(Uuid(as_uuid=False), "postgresql").with_variant(ExactString(36), *FAMILY),
 }

@@ -1,0 +1,132 @@
+"""Changing one row and returning it, where no UPDATE returns anything."""
+
+from typing import Final
+
+from auth_adapters.backends.mysql.compiler import MySQLCompiler, equal
+from auth_adapters.backends.mysql.errors import at_table
+from auth_adapters.backends.sql.compiler import Sql
+from auth_adapters.backends.sql.operations import Operation, Request
+from auth_adapters.errors import TransientError, UniqueViolationError
+from auth_adapters.physical import Increment, Insert, Row, Update, Upsert, Values, pinned_key, tests_of
+
+__all__ = ["ChangeOne", "UpsertOne"]
+
+ATTEMPTS: Final = 8
+"""So often an upsert looks for the row that was in its way and is gone again."""
+BEGIN: Final = Request("START TRANSACTION", ())
+COMMIT: Final = Request("COMMIT", ())
+
+
+class ChangeOne:
+    """The statements of an update or increment of one row: inside a transaction."""
+
+    def __init__(self, compiler: MySQLCompiler, statement: Update | Increment) -> None:
+        table, condition = statement.table, statement.condition
+        added = statement.increments if isinstance(statement, Increment) else ()
+        written = {name for name, _ in (*statement.assignments, *added)}
+        key = pinned_key(table, condition)
+        self._choose: Sql | None = None
+        if key is None or any(name in written for name, _ in key):
+            slots = [test.slot for test in tests_of(condition) if test.slot is not None]
+            slots += [slot for _, slot in (*statement.assignments, *added)]
+            self._slots = max(slots, default=-1) + 1
+            key = tuple((name, self._slots + at) for at, name in enumerate(table.primary_key))
+            self._choose = compiler.choose(table, condition, table.primary_key)
+            condition = equal(key)
+        self._change = compiler.change(statement, condition)
+        self._fetch = compiler.fetch(table, statement.returning, key, lock=True)
+
+    def run(self, values: Values) -> Operation[Row | None]:
+        """The row as it is now; None where none matched."""
+        if self._choose is not None:
+            answer = yield Request(self._choose.text, self._choose.parameters(values))
+            if not answer.rows:
+                return None
+            values = (*values[: self._slots], *answer.rows[0])
+        answer = yield Request(self._change.text, self._change.parameters(values), counts=True)
+        if not answer.reached:
+            return None
+        answer = yield Request(self._fetch.text, self._fetch.parameters(values))
+        row: Row = answer.rows[0]
+        return row
+
+
+class UpsertOne:
+    """The statements of an upsert. A row that was made is known: no column of it has a value of the database's, its id
+    apart.
+    """
+
+    def __init__(self, compiler: MySQLCompiler, statement: Upsert) -> None:
+        table = statement.table
+        columns = table.columns
+        self._table = table
+        self._fields = table.fields(statement.key)
+        self._mariadb = compiler.mariadb
+        made = [name for name in statement.returning if name not in statement.columns]
+        self._uuid = any(columns[name].generated == "database" for name in made) and not self._mariadb
+        self._slots = len(statement.columns) + len(statement.assignments)
+        named = (*statement.columns, *(made if self._uuid else ()))
+        returning = statement.returning if self._mariadb else ()
+        self._insert = compiler.insert(Insert(table=table, columns=named, returning=returning))
+        self._places = [named.index(name) if name in named else None for name in statement.returning]
+        self._width = len(statement.columns)
+        key = tuple((name, statement.columns.index(name)) for name in statement.key)
+        self._fetch = compiler.fetch(table, statement.returning, key)
+        self._hold = compiler.fetch(table, statement.returning, key, lock=True)
+        self._change: ChangeOne | None = None
+        if statement.assignments:
+            assigned = Update(
+                table=table, condition=equal(key), assignments=statement.assignments, returning=statement.returning
+            )
+            self._change = ChangeOne(compiler, assigned)
+
+    def alone(self, values: Values) -> Operation[tuple[Row, bool]]:
+        """Outside a transaction: the INSERT commits by itself, since one that fails in a transaction goes on holding a
+        lock on the row that was in its way.
+        """
+        for _ in range(ATTEMPTS):
+            made = yield from self._inserted(values)
+            if made is not None:
+                return made, True
+            if self._change is None:
+                answer = yield Request(self._fetch.text, self._fetch.parameters(values))
+                row: Row | None = answer.rows[0] if answer.rows else None
+            else:
+                yield BEGIN
+                row = yield from self._change.run(values)
+                yield COMMIT
+            if row is not None:
+                return row, False
+        raise TransientError("the row that was in the way came and went; safe to retry")
+
+    def inside(self, values: Values) -> Operation[tuple[Row, bool]]:
+        """In a transaction, whose locks stay: the row is held for writing before an INSERT holds it for reading."""
+        for _ in range(ATTEMPTS):
+            if self._change is None:
+                answer = yield Request(self._hold.text, self._hold.parameters(values))
+                row: Row | None = answer.rows[0] if answer.rows else None
+            else:
+                row = yield from self._change.run(values)
+            if row is not None:
+                return row, False
+            made = yield from self._inserted(values)
+            if made is not None:
+                return made, True
+        raise TransientError("the row that was in the way came and went; safe to retry")
+
+    def _inserted(self, values: Values) -> Operation[Row | None]:
+        """The row that was made; None where one has the key."""
+        row = values[: self._width]
+        if self._uuid:
+            answer = yield Request("SELECT UUID()", ())
+            row = (*row, answer.rows[0][0])
+        try:
+            answer = yield Request(self._insert.text, self._insert.parameters(row), counts=not self._mariadb)
+        except UniqueViolationError as error:
+            if at_table(error, self._table).fields != self._fields:
+                raise
+            return None
+        if answer.rows:
+            stored: Row = answer.rows[0]
+            return stored
+        return tuple(answer.made if place is None else row[place] for place in self._places)

@@ -1,0 +1,225 @@
+"""asyncmy, as the pool and the operations use it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import asyncmy
+from asyncmy.constants import CLIENT
+from asyncmy.cursors import Cursor
+
+from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
+from auth_adapters.backends.mysql.options import MySQLOptions
+from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, InvalidValueError, OperationTimeoutError
+from auth_adapters.physical import Layout, Row
+from auth_adapters.protocols import Isolation
+
+__all__ = ["SQL_MODE", "MySQLDriver", "is_mariadb", "read_rows"]
+
+SQL_MODE: Final = (
+    "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "ONLY_FULL_GROUP_BY"
+)
+MATCHED: Final = re.compile(rb"\d+")
+MORE_CHARACTERS: Final = 4
+"""Bytes that a character takes at most."""
+
+
+class QuietCursor(Cursor):  # type: ignore[misc]
+    """Asks for no warnings: they quote values, and asyncmy would log them."""
+
+    async def _show_warnings(self, conn: Any) -> None:
+        pass
+
+
+class MySQLDriver(Driver):
+    """Connections of asyncmy. Errors speak of the models of `layout`."""
+
+    def __init__(self, options: MySQLOptions) -> None:
+        self._options = options
+        self._timeout = options.statement_timeout
+        self._context = options.context()
+        self._places: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
+        self.max_packet: int = 2**24
+        self.layout: Layout = Layout(tables={})
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
+
+    def error(self, error: Exception) -> AuthAdapterError:
+        return mysql_error(error, self.layout)
+
+    async def connect(self) -> Any:
+        failure: AuthAdapterError | None = None
+        for place in self._options.hosts:
+            try:
+                async with asyncio.timeout(self._options.connect_timeout):
+                    connection = await self._connect(place)
+                    await _execute(connection, self._setup(connection), ())
+            except TimeoutError:
+                failure = ConnectionFailedError("the server did not answer in time (connect_timeout)")
+            except Exception as error:  # noqa: BLE001  (mapped at one place)
+                failure = mysql_error(error, self.layout)
+            else:
+                self._places[connection] = place
+                return connection
+        assert failure is not None
+        raise failure from None
+
+    async def _connect(self, place: tuple[str, int]) -> Any:
+        options = self._options
+        host, port = place
+        arguments: dict[str, Any] = {"unix_socket": host} if host.startswith("/") else {"host": host, "port": port}
+        arguments |= {
+            "user": options.user,
+            "password": (options.password or "").encode(),
+            "database": options.database,
+            "charset": "utf8mb4",
+            "autocommit": None,
+            "connect_timeout": options.connect_timeout,
+            "client_flag": CLIENT.FOUND_ROWS,
+        }
+        if self._context is None or host.startswith("/"):
+            return await asyncmy.connect(**arguments)
+        try:
+            return await asyncmy.connect(ssl=self._context, **arguments)
+        except Exception as error:
+            refused = mysql_error(error, self.layout)
+            if options.ssl != "preferred" or getattr(refused, "code", None) in (1040, 1044, 1045, 1049, 1698):
+                raise
+        return await asyncmy.connect(**arguments)
+
+    def _setup(self, connection: Any) -> str:
+        """One statement that makes every session alike, whatever the server's settings."""
+        mariadb = is_mariadb(connection)
+        settings = {
+            "sql_mode": f"'{SQL_MODE}'",
+            "time_zone": "'+00:00'",
+            "autocommit": "1",
+            "foreign_key_checks": "1",
+            "unique_checks": "1",
+            "tx_isolation" if mariadb else "transaction_isolation": "'READ-COMMITTED'",
+        }
+        if not mariadb:
+            settings["range_optimizer_max_mem_size"] = "0"
+        if self._options.lock_timeout is not None:
+            settings["innodb_lock_wait_timeout"] = str(max(1, int(self._options.lock_timeout)))
+        return f"SET {', '.join(f'SESSION {name} = {value}' for name, value in settings.items())}"
+
+    async def ping(self, connection: Any) -> None:
+        await self.statement(connection, "SELECT 1")
+
+    async def recover(self, connection: Any) -> None:
+        if connection.connected:
+            await self.statement(connection, "ROLLBACK")
+            return
+        await self.kill(connection)
+        raise ConnectionFailedError("the connection was in the middle of a statement")
+
+    async def kill(self, connection: Any) -> None:
+        """End a session on the server, whose statement was interrupted here, so that its locks are released."""
+        place = self._places.get(connection)
+        if place is None:
+            return
+        with suppress(Exception):  # it may be gone already, or its server
+            helper = await self._connect(place)
+            try:
+                await self.end_session(helper, connection)
+            finally:
+                await helper.ensure_closed()
+
+    async def end_session(self, helper: Any, connection: Any) -> None:
+        """End the session of `connection` from `helper`, another connection to the same server."""
+        await _execute(helper, f"KILL {int(connection.thread_id())}", ())
+
+    def is_alive(self, connection: Any) -> bool:
+        return bool(connection.connected) and not getattr(connection, "_stream_broken", False)
+
+    async def close(self, connection: Any) -> None:
+        try:
+            await connection.ensure_closed()
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = mysql_error(error, self.layout)
+        else:
+            return
+        raise failure from None
+
+    def terminate(self, connection: Any) -> None:
+        with suppress(Exception):
+            connection.close()
+
+    async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
+        rows: list[Row] = list((await self._run(connection, text, parameters))._rows or ())
+        return rows
+
+    async def execute(self, connection: Any, request: Request) -> Answer:
+        if request.many:
+            cursor = await self._guarded(connection, lambda: _execute_many(connection, request))
+            return Answer([], cursor.rowcount)
+        cursor = await self._run(connection, request.text, request.parameters)
+        if cursor.description is not None:
+            return Answer(list(cursor._rows), cursor.rowcount)
+        return Answer([], _matched(cursor), cursor.lastrowid)
+
+    async def statement(self, connection: Any, text: str) -> None:
+        await self._run(connection, text, ())
+
+    async def begin(self, connection: Any, isolation: Isolation | None) -> None:
+        if isolation is not None:
+            level = isolation.replace("_", " ").upper()
+            await self.statement(connection, f"SET TRANSACTION ISOLATION LEVEL {level}")
+        await self.statement(connection, "START TRANSACTION")
+
+    async def _run(self, connection: Any, text: str, parameters: Sequence[Any]) -> Any:
+        return await self._guarded(connection, lambda: _execute(connection, text, parameters, self.max_packet))
+
+    async def _guarded(self, connection: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await work()
+        except TimeoutError:
+            failure: AuthAdapterError = OperationTimeoutError(
+                f"the database did not answer within {self._timeout:g} seconds (statement_timeout)"
+            )
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = mysql_error(error, self.layout)
+            if getattr(failure, "code", None) in READ_ONLY:
+                connection.close()  # its successor is found by connecting anew
+        raise failure from None
+
+
+def is_mariadb(connection: Any) -> bool:
+    """Whether the server says that it is MariaDB."""
+    return "mariadb" in str(connection.get_server_info()).lower()
+
+
+async def read_rows(connection: Any, text: str) -> list[Row]:
+    """The rows of a statement without parameters; errors are the driver's."""
+    return list((await _execute(connection, text, ()))._rows or ())
+
+
+async def _execute(connection: Any, text: str, parameters: Sequence[Any], limit: int = 2**24) -> Any:
+    cursor = connection.cursor(QuietCursor)
+    said = cursor.mogrify(text, tuple(parameters))
+    if len(said) * MORE_CHARACTERS >= limit and len(said.encode("utf-8", "surrogateescape")) >= limit:
+        raise InvalidValueError(f"the statement is longer than the {limit:,} bytes of max_allowed_packet")
+    await cursor.execute(said)
+    return cursor
+
+
+async def _execute_many(connection: Any, request: Request) -> Any:
+    cursor = connection.cursor(QuietCursor)
+    await cursor.executemany(request.text, [tuple(row) for row in request.parameters])
+    return cursor
+
+
+def _matched(cursor: Any) -> int:
+    """Rows that matched, where the connection was not made to count so: the message says it first."""
+    message: bytes = getattr(cursor._result, "message", None) or b""
+    number = MATCHED.search(message)
+    return int(number[0]) if number else int(cursor.rowcount)

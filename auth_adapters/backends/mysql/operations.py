@@ -1,0 +1,182 @@
+"""What each verb does in MySQL and MariaDB: choose a row, change it by its key, fetch it by its key."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from auth_adapters.backends.mysql.changes import ChangeOne, UpsertOne
+from auth_adapters.backends.mysql.compiler import MySQLCompiler
+from auth_adapters.backends.mysql.erasing import Eraser
+from auth_adapters.backends.mysql.errors import at_table
+from auth_adapters.backends.mysql.server import Server
+from auth_adapters.backends.sql.compiler import Sql
+from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
+from auth_adapters.errors import ConstraintError, ForeignKeyViolationError
+from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
+
+__all__ = ["MySQLOperations"]
+
+UUIDS_AT_ONCE: Final = 1_000
+LARGE: Final = 500_000
+"""Characters in many rows, from which on they may not be one statement."""
+
+
+class MySQLOperations(Operations):
+    """The operations on either server; errors are completed with the table that was written."""
+
+    def __init__(self, layout: Layout, server: Server) -> None:
+        self._mysql = MySQLCompiler(layout, mariadb=server.mariadb)
+        self._mariadb = server.mariadb
+        self._eraser = Eraser(self._mysql, layout, careful=server.loses_cascades)
+        super().__init__(self._mysql, layout, explains=False)
+
+    @property
+    def compiler(self) -> MySQLCompiler:
+        """The SQL of the server."""
+        return self._mysql
+
+    # ----- insert
+
+    def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
+        return self._inserts(statement, rows)._replace(again=lambda: self.insert(statement, rows))
+
+    def _inserts(self, statement: Insert, rows: Sequence[Row]) -> Work:
+        made_here = self._uuid_column(statement)
+        if made_here is not None:
+            return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
+        sql: Sql = self._sql(statement, lambda: self._mysql.insert(statement))
+        several = len(rows) > 1 and (bool(statement.returning) or _is_large(rows))
+        if statement.returning and not self._mariadb:
+            return Work(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
+        return Work(_at(statement.table, self._insert(statement, sql, rows)), True, several)
+
+    def _insert_numbered(self, sql: Sql, rows: Sequence[Row]) -> Operation[list[Row]]:
+        made: list[Row] = []
+        for row in rows:
+            answer = yield Request(sql.text, sql.parameters(row), counts=True)
+            made.append((answer.made,))
+        return made
+
+    def _uuid_column(self, statement: Insert) -> str | None:
+        """The column of an id that MySQL makes, but cannot return."""
+        if self._mariadb:
+            return None
+        columns = statement.table.columns
+        return next((name for name in statement.returning if columns[name].generated == "database"), None)
+
+    def _insert_with_uuids(self, statement: Insert, rows: Sequence[Row]) -> Operation[list[Row]]:
+        whole: Insert = self._sql(
+            statement,
+            lambda: Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=()),
+        )
+        sql: Sql = self._sql(whole, lambda: self._mysql.insert(whole))
+        ids: list[Row] = []
+        while len(ids) < len(rows):
+            number = min(len(rows) - len(ids), UUIDS_AT_ONCE)
+            answer = yield Request(f"SELECT {', '.join(['UUID()'] * number)}", ())
+            ids += [(one,) for one in answer.rows[0]]
+        full = [(*made, *row) for made, row in zip(ids, rows, strict=True)]
+        yield from self._insert(whole, sql, full)
+        return ids
+
+    # ----- one row
+
+    def update_one(self, statement: Update, values: Values) -> Work:
+        return self._change_one(statement, values)
+
+    def increment_one(self, statement: Increment, values: Values) -> Work:
+        return self._change_one(statement, values)
+
+    def _change_one(self, statement: Update | Increment, values: Values) -> Work:
+        change: ChangeOne = self._sql(statement, lambda: ChangeOne(self._mysql, statement))
+        operation = _at(statement.table, change.run(values))
+        return Work(operation, True, True, again=lambda: self._change_one(statement, values))
+
+    def update_many(self, statement: Update, values: Values) -> Work:
+        work = super().update_many(statement, values)
+        operation = _at(statement.table, _operation(work))
+        return work._replace(operation=operation, again=lambda: self.update_many(statement, values))
+
+    # ----- delete
+
+    def delete(self, statement: Delete, values: Values) -> Work:
+        return self._deletes(statement, values)._replace(again=lambda: self.delete(statement, values))
+
+    def _deletes(self, statement: Delete, values: Values) -> Work:
+        if self._eraser.is_lost(statement.table):
+            return Work(self._eraser.delete(statement, values), True, True)
+        work = super().delete(statement, values)
+        if not self._eraser.is_needed(statement.table):
+            return work
+        return work._replace(operation=self._delete_all(statement, values, work), several=True)
+
+    def _delete_all(self, statement: Delete, values: Values, work: Work) -> Operation[int]:
+        try:
+            reached: int = yield from _operation(work)
+        except ForeignKeyViolationError:
+            return (yield from self._eraser.delete(statement, values))
+        return reached
+
+    def consume_one(self, statement: Delete, values: Values) -> Work:
+        return self._consumes(statement, values)._replace(again=lambda: self.consume_one(statement, values))
+
+    def _consumes(self, statement: Delete, values: Values) -> Work:
+        if self._mariadb and not self._eraser.is_needed(statement.table):
+            sql: Sql = self._sql(statement, lambda: self._mysql.delete(statement))
+            return Work(self._one(sql, values, statement), True)
+        sqls: tuple[Sql, Sql] = self._sql(statement, lambda: self._compile_consume(statement))
+        return Work(self._consume(statement, sqls, values), True, True)
+
+    def _compile_consume(self, statement: Delete) -> tuple[Sql, Sql]:
+        table = statement.table
+        columns = (*table.columns, *statement.returning)
+        key = tuple((name, at) for at, name in enumerate(table.primary_key))
+        return self._mysql.choose(table, statement.condition, columns), self._mysql.remove(table, key)
+
+    def _consume(self, statement: Delete, sqls: tuple[Sql, Sql], values: Values) -> Operation[Row | None]:
+        choose, remove = sqls
+        table = statement.table
+        answer = yield Request(choose.text, choose.parameters(values))
+        if not answer.rows:
+            return None
+        width = len(table.columns)
+        row = dict(zip(table.columns, answer.rows[0][:width], strict=True))
+        if self._eraser.is_lost(table):
+            yield from self._eraser.erase(table, [row])
+            return answer.rows[0][width:]
+        try:
+            yield Request(remove.text, remove.parameters(tuple(row[name] for name in table.primary_key)), counts=True)
+        except ForeignKeyViolationError:
+            if not self._eraser.is_needed(table):
+                raise
+            yield from self._eraser.erase(table, [row])
+        consumed: Row = answer.rows[0][width:]
+        return consumed
+
+    # ----- upsert
+
+    def upsert(self, statement: Upsert, values: Values) -> Work:
+        one: UpsertOne = self._sql(statement, lambda: UpsertOne(self._mysql, statement))
+        inside = _at(statement.table, one.inside(values))
+        alone = _at(statement.table, one.alone(values))
+        return Work(inside, True, True, alone, lambda: self.upsert(statement, values))
+
+
+def _operation(work: Work) -> Operation[Any]:
+    assert not isinstance(work.operation, Request)
+    return work.operation
+
+
+def _at(table: Table, operation: Operation[Any]) -> Operation[Any]:
+    """The operation, its errors completed with the table that it writes."""
+    try:
+        return (yield from operation)
+    except ConstraintError as error:
+        failure = at_table(error, table)
+        if failure is error:
+            raise
+    raise failure from None
+
+
+def _is_large(rows: Sequence[Row]) -> bool:
+    """Whether rows may be more than one statement holds."""
+    return sum(len(value) if isinstance(value, str | bytes) else 24 for row in rows for value in row) > LARGE

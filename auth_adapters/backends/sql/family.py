@@ -1,0 +1,195 @@
+"""Column types and keys of MySQL and MariaDB, where a dialect called "mysql" may lead to either.
+
+An index key has 3,072 bytes at most there: 768 characters. A longer unique key is kept by the SHA-256 of its longest
+columns, in generated columns that `SELECT *` does not show; an index that is not unique takes the first characters.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Dialect, String, Table, Text
+from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import Constraint, SchemaItem
+from sqlalchemy.sql.compiler import DDLCompiler, GenericTypeCompiler
+
+from auth_adapters import physical
+
+__all__ = [
+    "FAMILY",
+    "HASH_TYPE",
+    "ExactString",
+    "ExactText",
+    "FamilyKeys",
+    "Keys",
+    "StoredJson",
+    "collation",
+    "keys_of",
+]
+
+FAMILY: Final = ("mysql", "mariadb")
+HASH_TYPE: Final = "CHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
+MAX_KEY: Final = 3_072
+MAX_NAME: Final = 64
+BYTES: Final = {"integer": 8, "float": 8, "boolean": 1, "datetime": 8, "uuid": 4 * 36}
+HASH_BYTES: Final = 64
+ROW_NUMBER: Final = "auth_adapters_row"
+
+
+def collation(dialect: Dialect) -> str:
+    """The collation that compares by code point and counts trailing spaces."""
+    return "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+
+
+class ExactString(VARCHAR):
+    """VARCHAR whose every character counts."""
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length, charset="utf8mb4")
+
+
+class ExactText(LONGTEXT):
+    """LONGTEXT whose every character counts."""
+
+    def __init__(self) -> None:
+        super().__init__(charset="utf8mb4")
+
+
+class StoredJson(Text):
+    """A column of type JSON, which is sent and read as text."""
+
+
+@compiles(ExactString, *FAMILY)
+def _exact_string(element: ExactString, compiler: GenericTypeCompiler, **_: Any) -> str:
+    return f"VARCHAR({element.length}) CHARACTER SET utf8mb4 COLLATE {collation(compiler.dialect)}"
+
+
+@compiles(ExactText, *FAMILY)
+def _exact_text(element: ExactText, compiler: GenericTypeCompiler, **_: Any) -> str:
+    return f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {collation(compiler.dialect)}"
+
+
+@compiles(StoredJson, *FAMILY)
+def _stored_json(element: StoredJson, compiler: GenericTypeCompiler, **_: Any) -> str:
+    return "JSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """How a table's keys are kept.
+
+    hashes: by column, the generated column with its hash. primary: the parts of the primary key, or None where a row
+    number is the primary key and a unique index has the declared one. indexes: the parts of each by name; a part is a
+    column and how many of its characters, None for all.
+    """
+
+    hashes: Mapping[str, str]
+    primary: tuple[str, ...] | None
+    indexes: Mapping[str, tuple[tuple[tuple[str, int | None], ...], bool]]
+    long: frozenset[str]
+
+
+def keys_of(table: physical.Table) -> Keys:
+    """The keys of a table, each within what an index holds."""
+    hashes: dict[str, str] = {}
+    indexes: dict[str, tuple[tuple[tuple[str, int | None], ...], bool]] = {}
+    long = set()
+    primary = _hashed(table, table.primary_key, hashes)
+    if primary != table.primary_key:
+        name = _short(f"uq_{table.name}", "key")
+        indexes[name] = (tuple((part, None) for part in primary), True)
+        long.add(name)
+    for index in table.indexes:
+        if index.unique:
+            parts = _hashed(table, index.columns, hashes)
+            indexes[index.name] = (tuple((part, None) for part in parts), True)
+            if parts != index.columns:
+                long.add(index.name)
+        else:
+            indexes[index.name] = (_prefixed(table, index.columns), False)
+            if any(length for _, length in indexes[index.name][0]):
+                long.add(index.name)
+    whole = primary if primary == table.primary_key else None
+    return Keys(hashes=hashes, primary=whole, indexes=indexes, long=frozenset(long))
+
+
+def _size(column: physical.Column) -> int:
+    return 4 * column.length if column.length is not None else BYTES.get(column.kind, 4 * 255)
+
+
+def _hashed(table: physical.Table, columns: tuple[str, ...], hashes: dict[str, str]) -> tuple[str, ...]:
+    """The columns of a unique key, as many of the longest ones as need be replaced by their hashes."""
+    sizes = {name: _size(table.columns[name]) for name in columns}
+    hashed = set()
+    while sum(HASH_BYTES if name in hashed else size for name, size in sizes.items()) > MAX_KEY:
+        longest = max((name for name in columns if name not in hashed), key=lambda name: sizes[name])
+        hashed.add(longest)
+        hashes.setdefault(longest, _short(longest, "sha256"))
+    return tuple(hashes[name] if name in hashed else name for name in columns)
+
+
+def _prefixed(table: physical.Table, columns: tuple[str, ...]) -> tuple[tuple[str, int | None], ...]:
+    """The columns of an index that is not unique; where they are too long, the first characters of the long ones."""
+    sizes = {name: _size(table.columns[name]) for name in columns}
+    if sum(sizes.values()) <= MAX_KEY:
+        return tuple((name, None) for name in columns)
+    share = MAX_KEY // len(columns)
+    return tuple((name, share // 4 if size > share else None) for name, size in sizes.items())
+
+
+def _short(*parts: str) -> str:
+    name = "_".join(parts)
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: MAX_NAME - 9]}_{digest}"
+
+
+class FamilyKeys(Constraint):
+    """Inside CREATE TABLE on MySQL and MariaDB alone: what an `Index` or a primary key cannot say.
+
+    every: all indexes of the table, not only those that are too long to be written as they are.
+    """
+
+    __visit_name__ = "auth_adapters_family_keys"
+
+    def __init__(self, keys: Keys, *, every: bool) -> None:
+        super().__init__()
+        self.keys = keys
+        self.every = every
+        self.ddl_if(dialect=FAMILY)
+
+    def _set_parent(self, parent: SchemaItem, **_: Any) -> None:
+        assert isinstance(parent, Table)
+        self.parent = parent
+        parent.constraints.add(self)
+
+
+@compiles(FamilyKeys)
+def _family_keys(element: FamilyKeys, compiler: DDLCompiler, **_: Any) -> str:
+    quote = compiler.preparer.quote_identifier
+    keys = element.keys
+    lines = [hash_column(quote, column, name) for column, name in keys.hashes.items()]
+    if keys.primary is None:
+        lines.append(f"{quote(ROW_NUMBER)} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT INVISIBLE PRIMARY KEY")
+    for name, (parts, unique) in keys.indexes.items():
+        if element.every or name in keys.long:
+            lines.append(f"{'UNIQUE ' if unique else ''}INDEX {quote(name)} ({index_parts(quote, parts)})")
+    return ", \n\t".join(lines)
+
+
+def hash_column(quote: Any, column: str, name: str) -> str:
+    """The definition of the column that holds the hash of another."""
+    return f"{quote(name)} {HASH_TYPE} GENERATED ALWAYS AS (SHA2({quote(column)}, 256)) VIRTUAL INVISIBLE"
+
+
+def index_parts(quote: Any, parts: tuple[tuple[str, int | None], ...]) -> str:
+    """The columns of an index as SQL writes them."""
+    return ", ".join(quote(name) + (f"({length})" if length else "") for name, length in parts)
+
+
+def string_type(length: int | None) -> String:
+    """A string of so many characters."""
+    return ExactString(length)

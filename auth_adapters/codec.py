@@ -13,7 +13,7 @@ from auth_adapters.layout import column_name, field_codec, lay_out, shadow_name,
 from auth_adapters.physical import Layout, Row, Table
 from auth_adapters.query import ModelRef, Record
 from auth_adapters.schema.composition import Schema, model_name
-from auth_adapters.schema.fields import MISSING, Field
+from auth_adapters.schema.fields import MISSING, Field, utc_now
 from auth_adapters.schema.models import Model
 from auth_adapters.schema.validation import UNSORTED
 from auth_adapters.values import Convert
@@ -151,12 +151,16 @@ class ModelCodec:
         if self.model.makes_id and not force_id and "id" in data:
             raise InvalidValueError(f"{self.name}.id is made for you; pass force_id=True to give your own")
         row = []
+        now = None
         for name, required, store, default in self._recipe:
             value = data.get(name, MISSING)
             if value is MISSING:
                 if default is MISSING:
                     continue
-                value = default() if callable(default) else default
+                if default is utc_now:  # one moment for all that is new in a record
+                    value = now = now or utc_now()
+                else:
+                    value = default() if callable(default) else default
             if value is not None:
                 row.append(store(value))
             elif required:
@@ -205,7 +209,7 @@ class ModelCodec:
 
     def check_names(self, data: Mapping[str, Any]) -> None:
         """Raise unless `data` is a mapping whose keys are all fields."""
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise InvalidQueryError(f"{self.name} takes a mapping of fields to values, not {type(data).__name__}")
         if not data.keys() <= self._names:
             unknown = next(name for name in data if name not in self._names)

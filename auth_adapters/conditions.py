@@ -37,12 +37,13 @@ class Compiled:
 
 def read_where(where: Any) -> AskedFor:
     """Take a `where` apart. None, an empty mapping and `ALL` ask for everything."""
-    if isinstance(where, Predicate):
-        return AskedFor(where.shape, where.values, lambda: where)
-    if where is None or where is ALL:
-        return EVERYTHING
-    if not isinstance(where, Mapping):
-        raise InvalidQueryError(f"where takes a mapping or a predicate, not {type(where).__name__}")
+    if type(where) is not dict:  # the common case first: the others cost more to tell apart
+        if isinstance(where, Predicate):
+            return AskedFor(where.shape, where.values, lambda: where)
+        if where is None or where is ALL:
+            return EVERYTHING
+        if not isinstance(where, Mapping):
+            raise InvalidQueryError(f"where takes a mapping or a predicate, not {type(where).__name__}")
     values = tuple(where.values())
     names = tuple(where)
     for value in values:

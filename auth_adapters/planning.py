@@ -321,7 +321,7 @@ def _upsert(codec: ModelCodec, key: tuple[str, ...], columns: tuple[str, ...]) -
 
 
 def _check_guarded(codec: ModelCodec, where: Any, *, allow_all: bool) -> None:
-    if where is ALL and allow_all:
+    if (type(where) is dict and where) or (where is ALL and allow_all):
         return
     if isinstance(where, Predicate) or (isinstance(where, Mapping) and where):
         return

@@ -181,7 +181,7 @@ def check_moment(where: str, value: Any) -> datetime:
 
 def encode_datetime(value: datetime) -> str:
     """A checked UTC time as text of fixed width, which sorts as time does."""
-    return value.isoformat(timespec="milliseconds")[:23] + "Z"
+    return value.isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def decode_datetime(stored: str) -> datetime:

@@ -107,7 +107,7 @@ class Verbs:
         self, model: Name, data: Mapping[str, Any], *, select: Collection[str] | None = None, force_id: bool = False
     ) -> Any:
         asked = self._planner.insert(model, [data], force_id)
-        chosen = asked.model.selected(select)
+        chosen = () if select is None else asked.model.selected(select)
         (returned,) = await self._run("create", asked.model.name, self._executor.insert, asked.statement, asked.values)
         record = asked.model.decode_new(asked.values[0], returned)
         return record if select is None else {one.name: record[one.name] for one in chosen}

@@ -18,7 +18,10 @@ from auth_adapters.conformance import Harness
 SCHEMAS = ("auth", "auth_one", "auth_two", "x")
 """Databases that tests make by asking for a database schema of this name."""
 
-TABLE_INDEXES = """SELECT index_name, non_unique, column_name, expression FROM information_schema.statistics"""
+INDEXES = """
+SELECT index_name AS name, MAX(non_unique) AS many, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS parts
+FROM information_schema.statistics WHERE table_schema = %s AND table_name = %s AND index_name <> 'PRIMARY'
+GROUP BY index_name"""
 
 
 def elsewhere(work: Coroutine[Any, Any, Any]) -> None:
@@ -40,6 +43,12 @@ def options_of(url: str, database: str | None = None) -> MySQLOptions:
     )
 
 
+async def make_database(url: str, name: str) -> None:
+    """A new one, also where a session that was killed has left one of this name."""
+    await ask(url, f"DROP DATABASE IF EXISTS {quoted(name)}")
+    await ask(url, f"CREATE DATABASE {quoted(name)}")
+
+
 async def ask(url: str, sql: str, *parameters: Any) -> list[dict[str, Any]]:
     """The rows of a question, on a connection of its own."""
     options = options_of(url)
@@ -54,6 +63,7 @@ async def ask(url: str, sql: str, *parameters: Any) -> list[dict[str, Any]]:
     )
     try:
         async with connection.cursor(asyncmy.cursors.DictCursor) as cursor:
+            await cursor.execute("SET SESSION sql_notes = 0", ())
             await cursor.execute(sql, parameters)
             return list(await cursor.fetchall() or ())
     finally:
@@ -82,7 +92,7 @@ class FamilyHarness(Harness):
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
         if database not in self.backends:
             self.backends[database] = []
-            elsewhere(ask(self.url, f"CREATE DATABASE {quoted(self.place(database))}"))
+            elsewhere(make_database(self.url, self.place(database)))
         backend = MySQLBackend(options_of(self.url, self.place(database)), PoolOptions(size=10))
         self.backends[database].append(backend)
         return BackendAdapter(backend, schema=schema, observe=observe)
@@ -91,14 +101,7 @@ class FamilyHarness(Harness):
         return await ask(self.url, f"SELECT * FROM {quoted(self.place(database))}.{quoted(table)}")
 
     async def indexes(self, database: str, table: str) -> list[tuple[tuple[str, ...], bool]] | None:
-        rows = await ask(
-            self.url,
-            "SELECT index_name AS name, MAX(non_unique) AS many, GROUP_CONCAT(column_name ORDER BY seq_in_index) AS parts "
-            "FROM information_schema.statistics WHERE table_schema = %s AND table_name = %s AND index_name <> 'PRIMARY' "
-            "GROUP BY index_name",
-            self.place(database),
-            table,
-        )
+        rows = await ask(self.url, INDEXES, self.place(database), table)
         return [
             (tuple(part.removesuffix("_sha256") for part in row["parts"].split(",")), not row["many"]) for row in rows
         ]

@@ -40,7 +40,7 @@ from auth_adapters.conformance.suite import (
     TestUpsert,
     TestValues,
 )
-from conformance_tests.mysql_family import FamilyHarness, ask, elsewhere, options_of, quoted
+from conformance_tests.mysql_family import FamilyHarness, elsewhere, make_database, options_of
 
 __all__ = [
     "TestAtomicity",
@@ -86,7 +86,7 @@ class OwnedHarness(FamilyHarness):
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
         if database not in self.owned:
             self.backends[database] = []
-            elsewhere(ask(self.url, f"CREATE DATABASE {quoted(self.place(database))}"))
+            elsewhere(make_database(self.url, self.place(database)))
             self.owned[database] = self.engine(database) if self.kind == "engine" else self.pool(database)
         kind: Any = MySQLEngineBackend if self.kind == "engine" else MySQLPoolBackend
         return BackendAdapter(kind(self.owned[database]), schema=schema, observe=observe)
@@ -102,7 +102,7 @@ class OwnedHarness(FamilyHarness):
         """asyncmy's, as it makes one unless told otherwise: without autocommit, counting rows that changed."""
         options = options_of(self.url)
         ((host, port),) = options.hosts
-        arguments = {"host": host, "port": port, "user": options.user, "database": self.place(database)}
+        arguments: dict[str, Any] = {"host": host, "port": port, "user": options.user, "database": self.place(database)}
         return asyncmy.pool.Pool(minsize=0, maxsize=20, **arguments)
 
     async def open_connections(self, database: str) -> int:

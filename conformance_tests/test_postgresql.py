@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from auth_adapters import auth_schema
+from auth_adapters.backends.postgresql.capabilities import CAPABILITIES
 from auth_adapters.conformance.suite import *
 from conformance_tests.postgresql_harness import PostgreSQLHarness
 from servers import PostgreSQL
@@ -15,3 +18,10 @@ async def harness(postgresql_server: PostgreSQL) -> AsyncIterator[PostgreSQLHarn
     harness = PostgreSQLHarness(postgresql_server)
     yield harness
     await harness.aclose()
+
+
+@pytest.mark.asyncio
+async def test_opening_changes_no_capability(harness: PostgreSQLHarness) -> None:
+    adapter = harness.connect("one", auth_schema())
+    async with adapter:
+        assert adapter.capabilities == CAPABILITIES

@@ -30,7 +30,7 @@ from auth_adapters.physical import (
 
 __all__ = ["MySQLCompiler"]
 
-ONE: Final = literal_column("1")
+ONE: Final[ColumnElement[Any]] = literal_column("1")
 NOTHING: Final = (None,)
 LOWERED: Final = (
     "(SELECT LOWER(listed.value) COLLATE {collation} "
@@ -39,7 +39,7 @@ LOWERED: Final = (
 
 
 def _dialect(*, mariadb: bool) -> Dialect:
-    dialect = MySQLDialect_asyncmy(paramstyle="format")  # type: ignore[no-untyped-call]
+    dialect = MySQLDialect_asyncmy(paramstyle="format")
     dialect.is_mariadb = mariadb
     return dialect
 
@@ -50,7 +50,7 @@ class MySQLCompiler(SqlCompiler):
     def __init__(self, layout: Layout, *, mariadb: bool) -> None:
         super().__init__(layout, _dialect(mariadb=mariadb))
         self.mariadb = mariadb
-        self._ddl = self.dialect.ddl_compiler(self.dialect, None)
+        self._ddl = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
         self.quote = self.dialect.identifier_preparer.quote_identifier
         self._keys: dict[str, Keys] = {}
         for name, table in layout.tables.items():

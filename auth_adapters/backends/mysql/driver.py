@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import asyncmy
 from asyncmy.constants import CLIENT
@@ -30,7 +30,7 @@ MORE_CHARACTERS: Final = 4
 """Bytes that a character takes at most."""
 
 
-class QuietCursor(Cursor):  # type: ignore[misc]
+class QuietCursor(Cursor):
     """Asks for no warnings: they quote values, and asyncmy would log them."""
 
     async def _show_warnings(self, conn: Any) -> None:
@@ -45,6 +45,7 @@ class MySQLDriver(Driver):
         self._timeout = options.statement_timeout
         self._context = options.context()
         self._places: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
+        self._busy: WeakSet[Any] = WeakSet()
         self.max_packet: int = 2**24
         self.layout: Layout = Layout(tables={})
 
@@ -115,7 +116,9 @@ class MySQLDriver(Driver):
         await self.statement(connection, "SELECT 1")
 
     async def recover(self, connection: Any) -> None:
-        if connection.connected:
+        if connection in self._busy:
+            connection.close()  # another task waits for its answer, and would get ours
+        elif connection.connected:
             await self.statement(connection, "ROLLBACK")
             return
         await self.kill(connection)
@@ -179,6 +182,7 @@ class MySQLDriver(Driver):
         return await self._guarded(connection, lambda: _execute(connection, text, parameters, self.max_packet))
 
     async def _guarded(self, connection: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+        self._busy.add(connection)
         try:
             async with asyncio.timeout(self._timeout):
                 return await work()
@@ -190,6 +194,8 @@ class MySQLDriver(Driver):
             failure = mysql_error(error, self.layout)
             if getattr(failure, "code", None) in READ_ONLY:
                 connection.close()  # its successor is found by connecting anew
+        finally:
+            self._busy.discard(connection)
         raise failure from None
 
 

@@ -48,10 +48,10 @@ class MySQLOwned(OwnedDialect):
             return
         begun = connection.in_transaction()
         result = await connection.exec_driver_sql(SESSION)
-        mode, charset, checks = result.one()
+        row: Any = result.one()
         if not begun:
             await connection.rollback()  # SQLAlchemy began one with the question
-        check_session(mode, charset, checks)
+        check_session(*row)
         known[CHECKED] = True
 
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:

@@ -47,14 +47,13 @@ class PostgreSQLOperations(Operations):
         return self._postgresql
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
-        forced = _forced_serial(statement)
-        if forced is None and len(rows) > 1:
-            return super().insert(statement, rows)
-        sql: Sql = self._sql(statement, lambda: self._compiler.insert(statement))
-        if forced is None:
-            kind = Request if statement.returning else Stored
-            return Work(kind(sql.text, sql.parameters(rows[0])), True)
-        return Work(self._insert_forced(statement, sql, rows, forced), True, True)
+        sql, forced = self._sql(statement, lambda: (self._compiler.insert(statement), _forced_serial(statement)))
+        if forced is not None:
+            return Work(self._insert_forced(statement, sql, rows, forced), True, True)
+        if len(rows) > 1:
+            return Work(self._insert(statement, sql, rows), True, True)
+        kind = Request if statement.returning else Stored
+        return Work(kind(sql.text, sql.parameters(rows[0])), True)
 
     def _insert_forced(self, statement: Insert, sql: Sql, rows: Sequence[Row], forced: str) -> Operation[list[Row]]:
         made = yield from self._insert(statement, sql, rows)

@@ -83,7 +83,7 @@ def _constant_postgresql(element: Constant, compiler: SQLCompiler, **options: An
 
 @compiles(Constant, "mysql", "mariadb")
 def _constant_mysql(element: Constant, compiler: SQLCompiler, **options: Any) -> str:
-    """In brackets where a column of its type takes only expressions, in hexadecimal what a session may read otherwise."""
+    """In brackets where its type takes only expressions, in hexadecimal what a session may read otherwise."""
     value = element.value
     if isinstance(value, datetime):
         value = value.isoformat(" ", "milliseconds")

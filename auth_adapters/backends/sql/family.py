@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Dialect, String, Table, Text
+from sqlalchemy import Dialect, Table, Text
 from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import Constraint, SchemaItem
+from sqlalchemy.schema import Constraint
+from sqlalchemy.sql.base import SchemaEventTarget
 from sqlalchemy.sql.compiler import DDLCompiler, GenericTypeCompiler
 
 from auth_adapters import physical
@@ -81,7 +82,8 @@ class Keys:
     """How a table's keys are kept.
 
     hashes: by column, the generated column with its hash. primary: the parts of the primary key, or None where a row
-    number is the primary key and a unique index has the declared one. indexes: the parts of each by name; a part is a
+    number is the primary key and a unique index has the declared one. long: the names of those indexes that are not as
+    they were declared. indexes: the parts of each by name; a part is a
     column and how many of its characters, None for all.
     """
 
@@ -102,17 +104,34 @@ def keys_of(table: physical.Table) -> Keys:
         indexes[name] = (tuple((part, None) for part in primary), True)
         long.add(name)
     for index in table.indexes:
-        if index.unique:
-            parts = _hashed(table, index.columns, hashes)
-            indexes[index.name] = (tuple((part, None) for part in parts), True)
-            if parts != index.columns:
-                long.add(index.name)
-        else:
-            indexes[index.name] = (_prefixed(table, index.columns), False)
-            if any(length for _, length in indexes[index.name][0]):
-                long.add(index.name)
+        columns = _references_last(table, index.columns)
+        parts = tuple((part, None) for part in _hashed(table, columns, hashes)) if index.unique else ()
+        indexes[index.name] = (parts or _prefixed(table, columns), index.unique)
+        if indexes[index.name][0] != tuple((name, None) for name in index.columns):
+            long.add(index.name)
+    for name in _unindexed(table, indexes):
+        added = _short("ix", table.name, name)
+        indexes[added] = (((name, None),), False)
+        long.add(added)
     whole = primary if primary == table.primary_key else None
     return Keys(hashes=hashes, primary=whole, indexes=indexes, long=frozenset(long))
+
+
+def _references_last(table: physical.Table, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of an index. One that MySQL would check a reference by must not hold other columns that may be NULL:
+    since 9.6 it then checks nothing where they are (tried: 9.7).
+    """
+    referring = {key.column for key in table.foreign_keys}
+    if columns[0] not in referring or not any(table.columns[name].nullable for name in columns[1:]):
+        return columns
+    others = tuple(name for name in columns if name not in referring)
+    return (*others, *(name for name in columns if name in referring)) if others else columns
+
+
+def _unindexed(table: physical.Table, indexes: Mapping[str, Any]) -> list[str]:
+    """The columns of references that no index begins with."""
+    leading = {table.primary_key[0], *(parts[0][0] for parts, _ in indexes.values())}
+    return list(dict.fromkeys(key.column for key in table.foreign_keys if key.column not in leading))
 
 
 def _size(column: physical.Column) -> int:
@@ -147,6 +166,12 @@ def _short(*parts: str) -> str:
     return f"{name[: MAX_NAME - 9]}_{digest}"
 
 
+def _in_family(
+    ddl: Any, target: Any, bind: Any, tables: Any = None, state: Any = None, *, dialect: Dialect, **_: Any
+) -> bool:
+    return dialect.name in FAMILY
+
+
 class FamilyKeys(Constraint):
     """Inside CREATE TABLE on MySQL and MariaDB alone: what an `Index` or a primary key cannot say.
 
@@ -159,9 +184,9 @@ class FamilyKeys(Constraint):
         super().__init__()
         self.keys = keys
         self.every = every
-        self.ddl_if(dialect=FAMILY)
+        self.ddl_if(callable_=_in_family)
 
-    def _set_parent(self, parent: SchemaItem, **_: Any) -> None:
+    def _set_parent(self, parent: SchemaEventTarget, **_: Any) -> None:
         assert isinstance(parent, Table)
         self.parent = parent
         parent.constraints.add(self)
@@ -188,8 +213,3 @@ def hash_column(quote: Any, column: str, name: str) -> str:
 def index_parts(quote: Any, parts: tuple[tuple[str, int | None], ...]) -> str:
     """The columns of an index as SQL writes them."""
     return ", ".join(quote(name) + (f"({length})" if length else "") for name, length in parts)
-
-
-def string_type(length: int | None) -> String:
-    """A string of so many characters."""
-    return ExactString(length)

@@ -73,16 +73,20 @@ class ForeignPool:
     async def _arrival(self) -> Any:
         """A connection of the pool's. One that arrives after its caller has left goes back at once."""
         arriving = asyncio.ensure_future(self._pool.acquire())
+        arrived = False
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(arriving)
-        except BaseException as error:
-            arriving.add_done_callback(self._late)
-            arriving.cancel()
-            if not isinstance(error, TimeoutError):
-                raise
-        self._timeouts += 1
-        raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds")
+                connection = await asyncio.shield(arriving)
+            arrived = True
+        except TimeoutError:
+            self._timeouts += 1
+            raise PoolTimeoutError(f"no connection became free within {self._timeout:g} seconds") from None
+        else:
+            return connection
+        finally:
+            if not arrived:  # it may be there all the same, in the very turn in which its caller was cancelled
+                arriving.add_done_callback(self._late)
+                arriving.cancel()
 
     def _late(self, arrived: "asyncio.Future[Any]") -> None:
         if not arrived.cancelled() and arrived.exception() is None:

@@ -101,7 +101,9 @@ def build_metadata(
     return metadata
 
 
-def _elsewhere(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:
+def _elsewhere(
+    ddl: Any, target: Any, bind: Any, tables: Any = None, state: Any = None, *, dialect: Dialect, **_: Any
+) -> bool:
     """For what MySQL and MariaDB take in another form."""
     return dialect.name not in FAMILY
 

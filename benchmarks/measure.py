@@ -5,13 +5,13 @@ import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from benchmarks.contenders import CONTENDERS, FLOOR, load
-from benchmarks.contenders.protocol import OPERATIONS, Contender, ContenderClass
+from benchmarks.contenders import Database
+from benchmarks.contenders.shared.protocol import OPERATIONS, Contender, ContenderClass
 from benchmarks.dataset import Dataset
+from benchmarks.places.place import Place
 from benchmarks.workload import Workload, WrongAnswerError, agree
 
 __all__ = ["Cost", "Measured", "Options", "compare", "opened", "timed"]
@@ -29,14 +29,18 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What to run. operations: how many of each kind per round (times the contender's weight)."""
+    """What to run. operations: how many of each kind per round (times the contender's weight). connections: in each
+    contender's pool. uvloop: whether on its event loop.
+    """
 
+    database: Database
     rounds: int
     users: int
     operations: int
     concurrency: tuple[int, ...]
     only: tuple[str, ...]
-    folder: Path
+    connections: int
+    uvloop: bool = False
 
     def spare(self) -> int:
         """How many rows the operations remove from a file in a run, at most."""
@@ -69,7 +73,7 @@ class Measured:
 
 @dataclass(slots=True)
 class Runner:
-    """A contender on its own file."""
+    """A contender on its own database."""
 
     key: str
     kind: ContenderClass
@@ -98,23 +102,30 @@ async def _work_off(call: Any, waiting: Iterator[tuple[Any, ...]]) -> None:
             raise WrongAnswerError("an answer was empty")
 
 
-async def opened(key: str, file: Path, data: Dataset) -> Runner:
+async def opened(options: Options, key: str, target: str, data: Dataset) -> Runner:
     """A contender, ready. Raises what its `open` raises."""
-    kind = load(key)
+    kind = options.database.load(key)
     contender = kind()
-    async with asyncio.timeout(PATIENCE):
-        await contender.open(str(file))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await contender.open(target, options.connections)
+    except Exception as error:
+        error.add_note(f"{kind.name} cannot take part")
+        raise
     return Runner(key, kind, contender, Workload(data))
 
 
-async def compare(options: Options, file: Path, data: Dataset, say: Any) -> Measured:
+async def compare(options: Options, place: Place, say: Any) -> Measured:
     """Verify that all answers agree, then time them."""
-    keys = [key for key in CONTENDERS if not options.only or key in options.only or key == FLOOR]
+    data, database = Dataset(users=options.users, spare=options.spare()), options.database
+    keys = [key for key in database.contenders if not options.only or key in options.only or key == database.floor]
     runners: list[Runner] = []
+    targets = [await place.write("data", data)]
+    say(f"{data.users:,} users and {data.sessions:,} sessions written")
     try:
         for key in keys:
-            copy = data.copy(file, options.folder / f"{key}.db")
-            runners.append(await opened(key, copy, data))
+            targets.append(await place.copy(targets[0], key))
+            runners.append(await opened(options, key, targets[-1], data))
         await _verify(runners)
         say("every contender gives the same answers")
         measured = Measured(names={one.key: one.kind.name for one in runners})
@@ -127,6 +138,8 @@ async def compare(options: Options, file: Path, data: Dataset, say: Any) -> Meas
         async with asyncio.timeout(PATIENCE):
             for one in runners:
                 await one.contender.close()
+        for target in targets:
+            await place.remove(target)
 
 
 async def _verify(runners: Iterable[Runner]) -> None:

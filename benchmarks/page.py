@@ -5,41 +5,59 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.contenders import DIRECT, FLOOR, OURS
-from benchmarks.contenders.protocol import OPERATIONS
+from benchmarks.contenders import DATABASES
+from benchmarks.contenders.shared.protocol import OPERATIONS
 from benchmarks.measure import Cost, Measured, Options
-from benchmarks.report import Report, figure
+from benchmarks.picture import draw
+from benchmarks.report import Report, columned, figure
 
 __all__ = ["write"]
 
-PAGE: Final = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS: Final = Path(__file__).parent.parent / "docs"
 TASKS: Final = {1: "One task", 32: "32 tasks at a time"}
-PICTURE: Final = "![CPU per operation, by contender](images/performance-sqlite.png)"
 
 
-def write(results: Path, page: Path = PAGE) -> None:
-    """Put the figures under the page's headings; what is said between them stays."""
+def write(results: Path, docs: Path = DOCS) -> None:
+    """Put the figures under the headings of their database, and the picture beside; what is said between them stays.
+
+    What the run did not measure is left as it is.
+    """
     report, machine = _load(results)
-    bodies = {
-        "Times the CPU of aiosqlite used directly": _against(report, DIRECT),
-        "Times the CPU of auth_adapters": _against(report, OURS),
-        "Times the CPU of sqlite3 on the same thread": _against(report, FLOOR),
-        "CPU microseconds per operation": PICTURE + "\n\n" + _costs(report),
-        "The library's own layers": _layers(report),
-        "Purging": _purge(report),
-        "Cost against size": _sizes(report),
-        "Goals": _goals(report),
-    }
+    database, names = report.options.database, report.measured.names
+    bodies: dict[str, str] = {}
+    if names:
+        image = f"images/performance-{database.key}.png"
+        draw(report, docs / image)
+        for base in (one for one in database.bases if one in names):
+            bodies[f"Times the CPU of {names[base]}"] = _against(report, base)
+        bodies["CPU microseconds per operation"] = f"![CPU per operation, by contender]({image})\n\n" + _costs(report)
+    parts = {"Purging": _purge, "Event loops": _loops, "Cost against size": _sizes, "Goals": _goals}
+    bodies |= {heading: body for heading, part in parts.items() if (body := part(report))}
+    page = docs / "performance.md"
     text = page.read_text()
+    if report.layers:
+        text = _replaced(text, "## The library's own layers", _layers(report))
+    section = _section(text, f"## {database.title}")
+    new = re.sub(r"(?<=^The run: ).*?(?=\.\n\n)", _machine(machine), section, flags=re.MULTILINE | re.DOTALL)
     for heading, body in bodies.items():
-        section = re.compile(rf"(?<=^## {re.escape(heading)}\n\n).*?(?=^## )", re.MULTILINE | re.DOTALL)
-        text, found = section.subn(lambda _, body=body: f"{body}\n\n", text)
-        if not found:
-            raise LookupError(f"{page} has no heading {heading!r}")
-    text = re.sub(r"(?<=^The run: ).*?(?=\.\n\n)", _machine(machine), text, flags=re.MULTILINE | re.DOTALL)
-    page.write_text(text)
+        new = _replaced(new, f"### {heading}", body)
+    page.write_text(text.replace(section, new))
+
+
+def _section(text: str, heading: str) -> str:
+    """What is below a heading, up to the next of its level or above."""
+    level = heading.partition(" ")[0]
+    found = re.search(rf"(?<=^{re.escape(heading)}\n\n).*?(?=^#{{2,{len(level)}}} |\Z)", text, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise LookupError(f"the page has no heading {heading!r}")
+    return found[0]
+
+
+def _replaced(text: str, heading: str, body: str) -> str:
+    old = _section(text, heading)
+    return text.replace(f"{heading}\n\n{old}", f"{heading}\n\n{body}\n\n")
 
 
 def _load(results: Path) -> tuple[Report, dict[str, str]]:
@@ -48,9 +66,12 @@ def _load(results: Path) -> tuple[Report, dict[str, str]]:
     for one in content["costs"]:
         key = one["operation"], one["concurrency"], one["contender"]
         measured.costs[key] = [Cost(**cost) for cost in one["rounds"]]
-    options = Options(rounds=0, users=0, operations=0, concurrency=tuple(TASKS), only=(), folder=results.parent)
-    layers, sizes, purge = content["layers"], content["sizes"], content["purge"]
-    return Report(options, measured, layers=layers, sizes=sizes, purge=purge), content["machine"]
+    options = Options(
+        database=DATABASES[content["database"]],
+        rounds=0, users=0, operations=0, concurrency=tuple(TASKS), only=(), connections=0,
+    )  # fmt: skip
+    parts = {name: content[name] for name in ("layers", "sizes", "purge", "loops")}
+    return Report(options, "", measured, **parts), content["machine"]
 
 
 def _machine(found: dict[str, str]) -> str:
@@ -90,6 +111,8 @@ def _layers(report: Report) -> str:
 
 
 def _purge(report: Report) -> str:
+    if not report.purge:
+        return ""
     found = {name: f"{value:,.0f}" if value >= 100 else f"{value:.1f}" for name, value in report.purge.items()}
     lines = [
         f"{found['expired']} expired sessions, removed in {found['seconds']} seconds, at most {found['batch']} at a",
@@ -106,11 +129,13 @@ def _purge(report: Report) -> str:
 
 
 def _sizes(report: Report) -> str:
-    rows: list[tuple[str, Any]] = [(name, list(row.values())) for name, row in report.sizes.items()]
-    columns = list(next(iter(report.sizes.values())))
-    return "CPU microseconds per operation, by the number of users, each with two sessions; one task.\n\n" + _table(
-        columns, rows
-    )
+    said = "CPU microseconds per operation, by the number of users, each with two sessions; one task.\n\n"
+    return said + _table(*columned(report.sizes)) if report.sizes else ""
+
+
+def _loops(report: Report) -> str:
+    said = "CPU microseconds per operation on asyncio's own event loop and on uvloop's.\n\n"
+    return said + _table(*columned(report.loops)) if report.loops else ""
 
 
 def _goals(report: Report) -> str:

@@ -6,27 +6,33 @@ from typing import Final
 import matplotlib as mpl
 
 from benchmarks.contenders import OURS
-from benchmarks.contenders.protocol import OPERATIONS
-from benchmarks.measure import Measured
+from benchmarks.contenders.shared.protocol import OPERATIONS
+from benchmarks.report import Report
 
 __all__ = ["draw"]
 
 COLOURS: Final = {
     "sqlite3": "#b0b0b0",
+    "asyncpg": "#b0b0b0",
+    "asyncmy": "#b0b0b0",
     "ours": "#d1495b",
     "aiosqlite": "#30638e",
+    "asyncpg-pool": "#30638e",
+    "asyncmy-pool": "#30638e",
     "core": "#edae49",
     "orm": "#c98a1b",
     "fastapi-users": "#7a9e7e",
+    "advanced-alchemy": "#4f7942",
     "tortoise": "#8e7cc3",
 }
 
 
-def draw(measured: Measured, concurrency: tuple[int, ...], file: Path) -> None:
+def draw(report: Report, file: Path) -> None:
     """CPU per operation, one row of bars per concurrency; logarithmic, for the differences are that large."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415  (after the choice of Agg)
 
+    measured, concurrency = report.measured, report.options.concurrency
     order = [key for key in COLOURS if key in measured.names]
     figure, axes = plt.subplots(len(concurrency), 1, figsize=(11, 3.6 * len(concurrency)), squeeze=False)
     width = 0.85 / len(order)
@@ -42,7 +48,11 @@ def draw(measured: Measured, concurrency: tuple[int, ...], file: Path) -> None:
         axis.set_xticks(range(len(OPERATIONS)), [f"{key}: {what}" for key, what in OPERATIONS.items()], fontsize=7)
         axis.tick_params(axis="x", rotation=12)
         axis.set_ylabel("CPU microseconds per operation")
-        axis.set_title(f"SQLite, {tasks} {'task' if tasks == 1 else 'tasks at a time'}", fontsize=10, loc="left")
+        axis.set_title(
+            f"{report.options.database.title}, {tasks} {'task' if tasks == 1 else 'tasks at a time'}",
+            fontsize=10,
+            loc="left",
+        )
         axis.grid(axis="y", alpha=0.3)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)

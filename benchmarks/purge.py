@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from auth_adapters import connect
-from benchmarks.contenders.ours import Ours
+from benchmarks.contenders.shared.ours import Ours
 from benchmarks.dataset import Dataset
+from benchmarks.measure import Options
+from benchmarks.places.place import Place
 from benchmarks.workload import Workload
 
 __all__ = ["measure_purge"]
@@ -20,12 +21,12 @@ READS: Final = ("aj", "b")
 WRITES: Final = ("c", "d")
 
 
-async def measure_purge(users: int, expired: int, batch: int, folder: Path) -> dict[str, float]:
+async def measure_purge(options: Options, expired: int, batch: int, place: Place) -> dict[str, float]:
     """p99 in milliseconds of reads and writes before and during a purge, and what the purge did."""
-    file, data = folder / "purge.db", Dataset(users=users, spare=10, expired=expired)
-    await data.write(file)
-    ours, janitor = Ours(), connect(f"sqlite:///{file}")
-    await ours.open(str(file))
+    data = Dataset(users=options.users, spare=10, expired=expired)
+    target = await place.write("purge", data)
+    ours, janitor = Ours(), connect(target)
+    await ours.open(target, options.connections)
     try:
         work = Workload(data)
         before = await _under_load(ours, work, asyncio.sleep(3))
@@ -38,7 +39,7 @@ async def measure_purge(users: int, expired: int, batch: int, folder: Path) -> d
             raise RuntimeError(f"the purge left {left['session']} expired sessions")
     finally:
         await ours.close()
-        file.unlink()
+        await place.remove(target)
     found: dict[str, float] = {"expired": expired, "batch": batch, "seconds": seconds}
     for kind in ("reads", "writes"):
         found[f"{kind}: p99 before, ms"] = _p99(before[kind])

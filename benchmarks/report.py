@@ -2,8 +2,8 @@
 
 import json
 import platform
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,17 +11,13 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.contenders import DIRECT, FLOOR, OURS
-from benchmarks.contenders.protocol import OPERATIONS
+from benchmarks.contenders import OURS
+from benchmarks.contenders.shared.protocol import OPERATIONS
 from benchmarks.measure import Measured, Options
 
-__all__ = ["Report", "figure"]
+__all__ = ["Report", "columned", "figure"]
 
-PACKAGES: Final = (
-    "auth_adapters", "aiosqlite", "sqlalchemy", "fastapi-users-db-sqlalchemy", "tortoise-orm"
-)  # fmt: skip
 COMPARED: Final = ("aj", "b", "c", "d", "consume")
-DIRECT_GOAL: Final = {1: 0.7, 32: 0.4}
 LAYERS_GOAL: Final = 15.0
 PURGE_GOAL: Final = 3.0
 SIZE_GOAL: Final = 1.5
@@ -33,22 +29,24 @@ class Report:
     """Everything of one run."""
 
     options: Options
+    version: str
     measured: Measured = field(default_factory=Measured)
     layers: dict[str, float] = field(default_factory=dict)
     sizes: dict[str, dict[str, float]] = field(default_factory=dict)
     purge: dict[str, float] = field(default_factory=dict)
+    loops: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def text(self) -> str:
         """For people."""
-        parts = [", ".join(f"{name} {value}" for name, value in machine().items())]
+        parts = [", ".join(f"{name} {value}" for name, value in self.machine().items())]
         for concurrency in self.options.concurrency if self.measured.names else ():
             parts += self._tables(concurrency)
         if self.layers:
             parts.append(_table("Memory backend, CPU microseconds per call", ["us"], _single(self.layers)))
         if self.sizes:
-            columns = list(next(iter(self.sizes.values())))
-            rows = [(name, list(row.values())) for name, row in self.sizes.items()]
-            parts.append(_table("CPU microseconds against number of users", columns, rows))
+            parts.append(_table("CPU microseconds against number of users", *columned(self.sizes)))
+        if self.loops:
+            parts.append(_table("CPU microseconds by event loop", *columned(self.loops)))
         if self.purge:
             parts.append(_table("Purge of expired sessions under load", [""], _single(self.purge)))
         verdicts = [f"{'met   ' if met else 'MISSED'}  {goal}: {value}" for goal, value, met in self.goals()]
@@ -66,7 +64,7 @@ class Report:
 
         at = f"concurrency {concurrency}"
         tables = []
-        for base in (DIRECT, OURS, FLOOR):
+        for base in self.options.database.bases:
             if base in keys:
                 others = [key for key in keys if key != base]
                 title = f"Times the CPU of {found.names[base]}, {at}"
@@ -101,48 +99,56 @@ class Report:
         return found
 
     def _direct_goals(self, concurrency: int) -> list[tuple[str, str, bool]]:
-        goal = DIRECT_GOAL.get(concurrency)
+        database = self.options.database
+        goal, direct = database.goals.get(concurrency), self.measured.names.get(database.direct)
         found = []
         for operation in COMPARED if goal else ():
-            ratio = self.measured.ratio(operation, concurrency, OURS, DIRECT)
+            ratio = self.measured.ratio(operation, concurrency, OURS, database.direct)
             if ratio is not None and goal is not None:
-                text = f"ours at most {goal} x aiosqlite directly, {operation}, at {concurrency}"
+                text = f"ours at most {goal} x {direct}, {operation}, at {concurrency}"
                 found.append((text, f"{ratio:.2f} x", ratio <= goal))
+        return found
+
+    def machine(self) -> dict[str, str]:
+        """What it ran on, and with what."""
+        found = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "cores": str(cpu_count()),
+            "Python": platform.python_version(),
+            self.options.database.title: self.version,
+        }
+        if self.options.uvloop:
+            found["event loop"] = "uvloop"
+        for package in ("auth_adapters", *self.options.database.packages):
+            with suppress(PackageNotFoundError):
+                found[package] = version(package)
         return found
 
     def save(self, file: Path) -> None:
         """As JSON, every round's figures included."""
+        options = {name: str(value) for name, value in asdict(self.options).items() if name != "database"}
         costs = [
             {"operation": operation, "concurrency": tasks, "contender": key, "rounds": [one._asdict() for one in found]}
             for (operation, tasks, key), found in self.measured.costs.items()
         ]
         content: dict[str, Any] = {
-            "machine": machine(),
-            "options": {name: str(value) for name, value in asdict(self.options).items()},
+            "database": self.options.database.key,
+            "machine": self.machine(),
+            "options": options,
             "contenders": self.measured.names,
             "costs": costs,
             "layers": self.layers,
             "sizes": self.sizes,
             "purge": self.purge,
+            "loops": self.loops,
             "goals": [{"goal": goal, "found": value, "met": met} for goal, value, met in self.goals()],
         }
         file.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def machine() -> dict[str, str]:
-    """What it ran on, and with what."""
-    found = {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "cores": str(cpu_count()),
-        "Python": platform.python_version(),
-        "SQLite": sqlite3.sqlite_version,
-    }
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def columned(rows: dict[str, dict[str, float]]) -> tuple[list[str], list[tuple[str, list[float]]]]:
+    """Columns and rows of a table."""
+    return list(next(iter(rows.values()))), [(name, list(row.values())) for name, row in rows.items()]
 
 
 def _single(values: dict[str, float]) -> list[tuple[str, list[float]]]:

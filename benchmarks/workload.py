@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from benchmarks.contenders.protocol import Contender, Record, SignUp
+from benchmarks.contenders.shared.protocol import Contender, Record, SignUp
 from benchmarks.dataset import AGENT, LATER, Dataset
 
 __all__ = ["Workload", "WrongAnswerError", "agree"]

@@ -1,35 +1,35 @@
 """SQLAlchemy async Core, each statement built where it is used, as applications write it."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Executable, Table, delete, insert, select, update
 
-from benchmarks.contenders.models import Base, create_engine
-from benchmarks.contenders.protocol import Record, SignUp
+from benchmarks.contenders.shared.engine import create_engine, writing
+from benchmarks.contenders.shared.models import Base
+from benchmarks.contenders.shared.protocol import Record, SignUp
 
 TABLES: Mapping[str, Table] = Base.metadata.tables
 USER, SESSION, ACCOUNT, VERIFICATION = (TABLES[name] for name in ("user", "session", "account", "verification"))
 
 
 class SqlalchemyCore:
-    """A connection of the pool per operation. A lock keeps writers apart: SQLite would let them poll for its own."""
+    """A connection of the pool per operation. On SQLite a lock keeps writers apart."""
 
     name = "SQLAlchemy Core"
     lacks: frozenset[str] = frozenset()
     weight = 1
 
-    async def open(self, target: str) -> None:
-        self.engine = create_engine(target)
-        self.lock = asyncio.Lock()
+    async def open(self, target: str, connections: int) -> None:
+        self.engine = create_engine(target, connections)
+        self.writing = writing(target)
 
     async def close(self) -> None:
         await self.engine.dispose()
 
     async def _write(self, statement: Executable) -> Any:
-        async with self.lock, self.engine.begin() as connection:
+        async with self.writing, self.engine.begin() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else dict(row)
 
@@ -70,7 +70,7 @@ class SqlalchemyCore:
         return changed
 
     async def e(self, token: str) -> bool:
-        async with self.lock, self.engine.begin() as connection:
+        async with self.writing, self.engine.begin() as connection:
             result = await connection.execute(delete(SESSION).where(SESSION.c.token == token))
             return bool(result.rowcount)
 
@@ -81,7 +81,7 @@ class SqlalchemyCore:
         return consumed
 
     async def f(self, data: SignUp) -> tuple[Record, Record, Record]:
-        async with self.lock, self.engine.begin() as connection:
+        async with self.writing, self.engine.begin() as connection:
 
             async def store(statement: Executable) -> Record:
                 return dict((await connection.execute(statement)).mappings().one())

@@ -6,8 +6,10 @@ from typing import Any
 
 import aiosqlite
 
-from benchmarks.contenders import statements as sql
-from benchmarks.contenders.protocol import BUSY_SECONDS, Record, SignUp, now, stored_moment
+from benchmarks.contenders.shared.protocol import BUSY_SECONDS, Record, SignUp, now
+from benchmarks.contenders.shared.statements import ACCOUNT, SESSION, USER, VERIFICATION, complete
+from benchmarks.contenders.shared.stored import stored_moment
+from benchmarks.contenders.sqlite import sql
 
 
 class AiosqliteDirect:
@@ -17,9 +19,10 @@ class AiosqliteDirect:
     lacks: frozenset[str] = frozenset()
     weight = 5
 
-    async def open(self, target: str) -> None:
-        self.writer = await aiosqlite.connect(target, timeout=BUSY_SECONDS)
-        self.reader = await aiosqlite.connect(target, timeout=BUSY_SECONDS)
+    async def open(self, target: str, connections: int) -> None:
+        path = target.removeprefix("sqlite:///")
+        self.writer = await aiosqlite.connect(path, timeout=BUSY_SECONDS)
+        self.reader = await aiosqlite.connect(path, timeout=BUSY_SECONDS)
         for connection in (self.writer, self.reader):
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 await connection.execute(f"PRAGMA {pragma}")
@@ -44,8 +47,8 @@ class AiosqliteDirect:
         row = await self._one(sql.SESSION_BY_TOKEN, token)
         if row is None:
             return None
-        session = sql.record(sql.SESSION, row)
-        session["user"] = sql.record(sql.USER, await self._one(sql.USER_BY_ID, session["user_id"]))
+        session = sql.record(SESSION, row)
+        session["user"] = sql.record(USER, await self._one(sql.USER_BY_ID, session["user_id"]))
         return session
 
     async def aj(self, token: str) -> Record | None:
@@ -54,19 +57,19 @@ class AiosqliteDirect:
 
     async def b(self, email: str) -> Record | None:
         row = await self._one(sql.USER_BY_EMAIL, email)
-        return None if row is None else sql.record(sql.USER, row)
+        return None if row is None else sql.record(USER, row)
 
     async def c(self, data: Record) -> Record:
-        made = sql.complete(sql.SESSION, data)
+        made = complete(SESSION, data)
         async with self.lock:
-            async with self.writer.execute(sql.INSERT_SESSION, sql.parameters(made)):
+            async with self.writer.execute(sql.INSERT_SESSION, sql.parameters(made.values())):
                 pass
             await self.writer.commit()
         return made
 
     async def d(self, token: str, expires_at: datetime) -> Record | None:
         row = await self._write(sql.UPDATE_SESSION, stored_moment(expires_at), stored_moment(now()), token)
-        return None if row is None else sql.record(sql.SESSION, row)
+        return None if row is None else sql.record(SESSION, row)
 
     async def e(self, token: str) -> bool:
         async with self.lock:
@@ -77,16 +80,16 @@ class AiosqliteDirect:
 
     async def consume(self, identifier: str) -> Record | None:
         row = await self._write(sql.CONSUME, identifier)
-        return None if row is None else sql.record(sql.VERIFICATION, row)
+        return None if row is None else sql.record(VERIFICATION, row)
 
     async def f(self, data: SignUp) -> tuple[Record, Record, Record]:
         async with self.lock:
             try:
-                user = sql.complete(sql.USER, data.user)
+                user = complete(USER, data.user)
                 await self._insert(sql.INSERT_USER, user)
-                account = sql.complete(sql.ACCOUNT, {**data.account, "user_id": user["id"]})
+                account = complete(ACCOUNT, {**data.account, "user_id": user["id"]})
                 await self._insert(sql.INSERT_ACCOUNT, account)
-                session = sql.complete(sql.SESSION, {**data.session, "user_id": user["id"]})
+                session = complete(SESSION, {**data.session, "user_id": user["id"]})
                 await self._insert(sql.INSERT_SESSION, session)
                 await self.writer.commit()
             except BaseException:
@@ -95,5 +98,5 @@ class AiosqliteDirect:
         return user, account, session
 
     async def _insert(self, text: str, made: Record) -> None:
-        async with self.writer.execute(text, sql.parameters(made)):
+        async with self.writer.execute(text, sql.parameters(made.values())):
             pass

@@ -1,20 +1,23 @@
 """auth_adapters, as an application uses it."""
 
 from datetime import datetime
+from typing import Any
 
 from auth_adapters import connect
-from benchmarks.contenders.protocol import BUSY_SECONDS, Record, SignUp
+from benchmarks.contenders.shared.protocol import BUSY_SECONDS, Record, SignUp
 
 
 class Ours:
-    """`connect("sqlite:///...")` and the verbs of the adapter."""
+    """`connect(url)` and the verbs of the adapter."""
 
     name = "auth_adapters"
     lacks: frozenset[str] = frozenset()
     weight = 5
 
-    async def open(self, target: str) -> None:
-        self.adapter = connect(f"sqlite:///{target}", busy_timeout=BUSY_SECONDS)
+    async def open(self, target: str, connections: int) -> None:
+        lite = target.startswith("sqlite:")
+        options: dict[str, Any] = {"busy_timeout": BUSY_SECONDS} if lite else {"pool_size": connections}
+        self.adapter = connect(target, **options)
         await self.adapter.open()
 
     async def close(self) -> None:

@@ -1,27 +1,27 @@
 """SQLAlchemy's async ORM, one session per operation, as web applications have one per request."""
 
-import asyncio
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from sqlalchemy.orm import joinedload
 
-from benchmarks.contenders.models import Account, Session, User, Verification, as_record, create_engine
-from benchmarks.contenders.protocol import Record, SignUp
+from benchmarks.contenders.shared.engine import create_engine, writing
+from benchmarks.contenders.shared.models import Account, Session, User, Verification, as_record
+from benchmarks.contenders.shared.protocol import Record, SignUp
 
 
 class SqlalchemyOrm:
-    """Queries, unit of work, commit. A lock keeps writers apart: SQLite would let them poll for its own."""
+    """Queries, unit of work, commit. On SQLite a lock keeps writers apart."""
 
     name = "SQLAlchemy ORM"
     lacks: frozenset[str] = frozenset()
     weight = 1
 
-    async def open(self, target: str) -> None:
-        self.engine = create_engine(target)
+    async def open(self, target: str, connections: int) -> None:
+        self.engine = create_engine(target, connections)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
-        self.lock = asyncio.Lock()
+        self.writing = writing(target)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -46,14 +46,14 @@ class SqlalchemyOrm:
             return None if found is None else as_record(found)
 
     async def c(self, data: Record) -> Record:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             made = Session(**data)
             session.add(made)
             await session.commit()
             return as_record(made)
 
     async def d(self, token: str, expires_at: datetime) -> Record | None:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             found = await session.scalar(select(Session).where(Session.token == token))
             if found is None:
                 return None
@@ -62,7 +62,7 @@ class SqlalchemyOrm:
             return as_record(found)
 
     async def e(self, token: str) -> bool:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             found = await session.scalar(select(Session).where(Session.token == token))
             if found is None:
                 return False
@@ -74,14 +74,14 @@ class SqlalchemyOrm:
         one = select(Verification.id).where(Verification.identifier == identifier).limit(1)
         statement = delete(Verification).where(Verification.id.in_(one.scalar_subquery())).returning(Verification)
         options = {"synchronize_session": False}
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             consumed = (await session.scalars(statement, execution_options=options)).one_or_none()
             found = None if consumed is None else as_record(consumed)
             await session.commit()
             return found
 
     async def f(self, data: SignUp) -> tuple[Record, Record, Record]:
-        async with self.lock, self.session() as session, session.begin():
+        async with self.writing, self.session() as session, session.begin():
             user = User(**data.user)
             session.add(user)
             await session.flush()

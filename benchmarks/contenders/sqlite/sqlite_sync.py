@@ -4,8 +4,10 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from benchmarks.contenders import statements as sql
-from benchmarks.contenders.protocol import BUSY_SECONDS, Record, SignUp, now, stored_moment
+from benchmarks.contenders.shared.protocol import BUSY_SECONDS, Record, SignUp, now
+from benchmarks.contenders.shared.statements import ACCOUNT, SESSION, USER, VERIFICATION, complete
+from benchmarks.contenders.shared.stored import stored_moment
+from benchmarks.contenders.sqlite import sql
 
 
 class SynchronousSqlite:
@@ -15,8 +17,9 @@ class SynchronousSqlite:
     lacks: frozenset[str] = frozenset()
     weight = 5
 
-    async def open(self, target: str) -> None:
-        self.connection = sqlite3.connect(target, isolation_level=None, timeout=BUSY_SECONDS)
+    async def open(self, target: str, connections: int) -> None:
+        path = target.removeprefix("sqlite:///")
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self.connection.execute(f"PRAGMA {pragma}")
 
@@ -31,8 +34,8 @@ class SynchronousSqlite:
         row = self._one(sql.SESSION_BY_TOKEN, token)
         if row is None:
             return None
-        session = sql.record(sql.SESSION, row)
-        session["user"] = sql.record(sql.USER, self._one(sql.USER_BY_ID, session["user_id"]))
+        session = sql.record(SESSION, row)
+        session["user"] = sql.record(USER, self._one(sql.USER_BY_ID, session["user_id"]))
         return session
 
     async def aj(self, token: str) -> Record | None:
@@ -41,34 +44,34 @@ class SynchronousSqlite:
 
     async def b(self, email: str) -> Record | None:
         row = self._one(sql.USER_BY_EMAIL, email)
-        return None if row is None else sql.record(sql.USER, row)
+        return None if row is None else sql.record(USER, row)
 
     async def c(self, data: Record) -> Record:
-        made = sql.complete(sql.SESSION, data)
-        self.connection.execute(sql.INSERT_SESSION, sql.parameters(made))
+        made = complete(SESSION, data)
+        self.connection.execute(sql.INSERT_SESSION, sql.parameters(made.values()))
         return made
 
     async def d(self, token: str, expires_at: datetime) -> Record | None:
         row = self._one(sql.UPDATE_SESSION, stored_moment(expires_at), stored_moment(now()), token)
-        return None if row is None else sql.record(sql.SESSION, row)
+        return None if row is None else sql.record(SESSION, row)
 
     async def e(self, token: str) -> bool:
         return self.connection.execute(sql.DELETE_SESSION, (token,)).rowcount > 0
 
     async def consume(self, identifier: str) -> Record | None:
         row = self._one(sql.CONSUME, identifier)
-        return None if row is None else sql.record(sql.VERIFICATION, row)
+        return None if row is None else sql.record(VERIFICATION, row)
 
     async def f(self, data: SignUp) -> tuple[Record, Record, Record]:
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            user = sql.complete(sql.USER, data.user)
-            execute(sql.INSERT_USER, sql.parameters(user))
-            account = sql.complete(sql.ACCOUNT, {**data.account, "user_id": user["id"]})
-            execute(sql.INSERT_ACCOUNT, sql.parameters(account))
-            session = sql.complete(sql.SESSION, {**data.session, "user_id": user["id"]})
-            execute(sql.INSERT_SESSION, sql.parameters(session))
+            user = complete(USER, data.user)
+            execute(sql.INSERT_USER, sql.parameters(user.values()))
+            account = complete(ACCOUNT, {**data.account, "user_id": user["id"]})
+            execute(sql.INSERT_ACCOUNT, sql.parameters(account.values()))
+            session = complete(SESSION, {**data.session, "user_id": user["id"]})
+            execute(sql.INSERT_SESSION, sql.parameters(session.values()))
             execute("COMMIT")
         except BaseException:
             execute("ROLLBACK")

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from auth_adapters.ids import random_id
 
-__all__ = ["OPERATIONS", "Contender", "ContenderClass", "Record", "SignUp", "moment", "new_id", "now", "stored_moment"]
+__all__ = ["OPERATIONS", "Contender", "ContenderClass", "Record", "SignUp", "new_id", "now"]
 
 Record: TypeAlias = dict[str, Any]
 OPERATIONS: Final[Mapping[str, str]] = {
@@ -32,16 +32,6 @@ def now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def stored_moment(value: datetime) -> str:
-    """A UTC time as the tables hold it: text of fixed width."""
-    return value.isoformat(timespec="milliseconds")[:23] + "Z"
-
-
-def moment(stored: str) -> datetime:
-    """The way back."""
-    return datetime.fromisoformat(stored)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUp:
     """What a sign-up stores in one transaction. account and session lack `user_id`, which is the new user's."""
@@ -57,8 +47,8 @@ class Contender(Protocol):
     Records are dicts of plain values with aware datetimes and real booleans.
     """
 
-    async def open(self, target: str) -> None:
-        """Connect to the database file (or URL) of its own."""
+    async def open(self, target: str, connections: int) -> None:
+        """Connect to the database of its own, given as a URL, by so many connections at most (if it is a server's)."""
         ...
 
     async def close(self) -> None:

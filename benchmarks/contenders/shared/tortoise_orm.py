@@ -6,23 +6,27 @@ from typing import Any
 from tortoise import Tortoise
 from tortoise.transactions import in_transaction
 
-from benchmarks.contenders.protocol import BUSY_SECONDS, Record, SignUp, now
-from benchmarks.contenders.tortoise_models import Account, Session, User, Verification
+from benchmarks.contenders.shared.protocol import BUSY_SECONDS, Record, SignUp, now
+from benchmarks.contenders.shared.tortoise_models import Account, Moment, Session, User, Verification
 
+SCHEMES = {"sqlite": "sqlite", "postgresql": "asyncpg", "mariadb": "mysql"}
 PRAGMAS = f"journal_mode=WAL&synchronous=FULL&foreign_keys=ON&busy_timeout={BUSY_SECONDS * 1000}"
 
 
 class TortoiseOrm:
-    """Its one connection, which it shares out by itself."""
+    """Its own pool; on SQLite its one connection, which it shares out by itself."""
 
     name = "tortoise-orm"
     lacks: frozenset[str] = frozenset()
     weight = 1
 
-    async def open(self, target: str) -> None:
+    async def open(self, target: str, connections: int) -> None:
+        name, _, rest = target.partition("://")
+        Moment.as_text = name == "sqlite"
+        options = PRAGMAS if name == "sqlite" else f"minsize={connections}&maxsize={connections}"
         await Tortoise.init(
-            db_url=f"sqlite://{target}?{PRAGMAS}",
-            modules={"models": ["benchmarks.contenders.tortoise_models"]},
+            db_url=f"{SCHEMES[name]}://{rest.removeprefix('/') if name == 'sqlite' else rest}?{options}",
+            modules={"models": ["benchmarks.contenders.shared.tortoise_models"]},
             _enable_global_fallback=True,
         )
 

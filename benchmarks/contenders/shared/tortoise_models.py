@@ -1,25 +1,27 @@
 """The four tables as Tortoise models."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from tortoise import fields
-from tortoise.fields.base import Field
 from tortoise.models import Model
 
-from benchmarks.contenders.protocol import moment, new_id, now, stored_moment
+from benchmarks.contenders.shared.protocol import new_id, now
+from benchmarks.contenders.shared.stored import moment, stored_moment
 
 
-class Moment(Field[datetime], datetime):
-    """An aware time, stored as the tables of this benchmark hold it."""
+class Moment(fields.DatetimeField[datetime]):
+    """An aware time. as_text: stored as the tables hold it in SQLite."""
 
-    SQL_TYPE = "VARCHAR(24)"
+    as_text: ClassVar[bool] = False
 
     def to_python_value(self, value: Any) -> datetime | None:
-        return moment(value) if isinstance(value, str) else value
+        return moment(value) if self.as_text and isinstance(value, str) else super().to_python_value(value)
 
     def to_db_value(self, value: Any, instance: Any) -> Any:
-        return stored_moment(value) if isinstance(value, datetime) else value
+        if self.as_text:
+            return stored_moment(value) if isinstance(value, datetime) else value
+        return super().to_db_value(value, instance)
 
 
 class User(Model):

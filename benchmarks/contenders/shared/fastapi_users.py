@@ -1,35 +1,37 @@
 """fastapi-users' database adapters for SQLAlchemy, over the same tables."""
 
-import asyncio
-import sqlite3
 from datetime import datetime
 from typing import Any
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
 from fastapi_users_db_sqlalchemy.access_token import SQLAlchemyAccessTokenDatabase
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from benchmarks.contenders.models import Session, User, as_record, create_engine
-from benchmarks.contenders.protocol import Record, SignUp
+from benchmarks.contenders.shared.engine import create_engine, writing
+from benchmarks.contenders.shared.models import Session, User, as_record
+from benchmarks.contenders.shared.protocol import Record, SignUp
 
 UserDatabase: Any = SQLAlchemyUserDatabase
 TokenDatabase: Any = SQLAlchemyAccessTokenDatabase
 
 
 class FastapiUsersSqlalchemy:
-    """One session per operation. Its look-up by e-mail goes by lower(email): its file gets an index for that."""
+    """One session per operation. Its look-up by e-mail goes by lower(email): it gets an index for that.
+
+    On SQLite a lock keeps writers apart.
+    """
 
     name = "fastapi-users-db"
     lacks: frozenset[str] = frozenset({"aj", "consume", "f"})
     weight = 1
 
-    async def open(self, target: str) -> None:
-        with sqlite3.connect(target) as connection:
-            connection.execute('CREATE INDEX IF NOT EXISTS bench_lower_email ON "user" (lower(email))')
-        connection.close()
-        self.engine = create_engine(target)
+    async def open(self, target: str, connections: int) -> None:
+        self.engine = create_engine(target, connections)
+        async with self.engine.begin() as connection:
+            await connection.execute(text('CREATE INDEX bench_lower_email ON "user" (lower(email))'))
         self.session: async_sessionmaker[AsyncSession] = async_sessionmaker(self.engine, expire_on_commit=False)
-        self.lock = asyncio.Lock()
+        self.writing = writing(target)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -48,11 +50,11 @@ class FastapiUsersSqlalchemy:
             return None if found is None else as_record(found)
 
     async def c(self, data: Record) -> Record:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             return as_record(await TokenDatabase(session, Session).create(data))
 
     async def d(self, token: str, expires_at: datetime) -> Record | None:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             database = TokenDatabase(session, Session)
             found = await database.get_by_token(token)
             if found is None:
@@ -60,7 +62,7 @@ class FastapiUsersSqlalchemy:
             return as_record(await database.update(found, {"expires_at": expires_at}))
 
     async def e(self, token: str) -> bool:
-        async with self.lock, self.session() as session:
+        async with self.writing, self.session() as session:
             database = TokenDatabase(session, Session)
             found = await database.get_by_token(token)
             if found is None:

@@ -1,18 +1,19 @@
 """The four tables as SQLAlchemy models, for the contenders that are built on it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Dialect, ForeignKey, String, Text, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import DateTime, Dialect, ForeignKey, String, Text
+from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
-from benchmarks.contenders.protocol import BUSY_SECONDS, Record, moment, new_id, now, stored_moment
+from benchmarks.contenders.shared.protocol import Record, new_id, now
+from benchmarks.contenders.shared.stored import moment, stored_moment
 
 
-class Moment(TypeDecorator[datetime]):
-    """An aware time, stored as the tables of this benchmark hold it."""
+class TextMoment(TypeDecorator[datetime]):
+    """An aware time, stored as the tables hold it in SQLite."""
 
     impl = String(24)
     cache_ok = True
@@ -24,10 +25,28 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else moment(value)
 
 
+class UtcMoment(TypeDecorator[datetime]):
+    """An aware time, stored without its offset, as MariaDB does."""
+
+    impl = DATETIME(fsp=6)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+MOMENT: Final = (
+    DateTime(timezone=True).with_variant(TextMoment(), "sqlite").with_variant(UtcMoment(), "mysql", "mariadb")
+)
+
+
 class Base(DeclarativeBase):
     """What every model has."""
 
-    type_annotation_map: Final = {datetime: Moment()}
+    type_annotation_map: Final = {datetime: MOMENT}
 
     id: Mapped[str] = mapped_column(String(255), primary_key=True, default=new_id, sort_order=-1)
     created_at: Mapped[datetime] = mapped_column(default=now, sort_order=1)
@@ -84,17 +103,3 @@ class Verification(Base):
 def as_record(made: Any) -> Record:
     """A model instance as a record."""
     return {column.key: getattr(made, column.key) for column in made.__table__.columns}
-
-
-def create_engine(target: str) -> AsyncEngine:
-    """An engine with the default pool and the pragmas that all contenders have."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{target}", connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine

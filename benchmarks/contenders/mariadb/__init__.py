@@ -1,0 +1,23 @@
+"""MariaDB: a database of one server for each contender."""
+
+from typing import Final
+
+from benchmarks.contenders.database import OURS, Database
+
+MARIADB: Final = Database(
+    key="mariadb",
+    title="MariaDB",
+    contenders={
+        "asyncmy": "mariadb.asyncmy_bare:BareAsyncmy",
+        "asyncmy-pool": "mariadb.asyncmy_pool:AsyncmyPool",
+        "core": "mariadb.sqlalchemy_mariadb:MariadbCore",
+        "orm": "mariadb.sqlalchemy_mariadb:MariadbOrm",
+        "tortoise": "shared.tortoise_orm:TortoiseOrm",
+        OURS: "shared.ours:Ours",
+    },
+    floor="asyncmy",
+    direct="asyncmy",
+    goals={1: 1.25, 32: 1.25},
+    place="mariadb:MariadbPlace",
+    packages=("asyncmy", "sqlalchemy", "tortoise-orm", "uvloop"),
+)

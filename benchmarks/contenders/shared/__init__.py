@@ -1,0 +1,1 @@
+"""What the contenders of several databases share, and those that are the same on all."""

@@ -1,0 +1,1 @@
+"""Where the data of the contenders is kept, a module per database."""

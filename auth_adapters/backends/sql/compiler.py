@@ -58,6 +58,7 @@ Convert: TypeAlias = Callable[[Any], Any]
 Parameters: TypeAlias = Sequence[Any]
 Source: TypeAlias = FromClause
 MAX_INTEGER: Final = 2**63 - 1
+RANGES: Final = frozenset({"lt", "lte", "gt", "gte"})
 MAX_FLAT: Final = 64
 """More parts than this are grouped in pairs: databases limit the depth of an expression."""
 
@@ -322,6 +323,8 @@ class SqlCompiler:
         chosen = select(*(inner.c[name] for name in table.primary_key))
         chosen = chosen.where(self.condition(inner, table, condition, binds))
         chosen = chosen.limit(literal_column("1") if limit is None else binds.slot(limit))
+        if isinstance(condition, Test) and condition.op in RANGES:  # along the index, not through the whole table
+            chosen = chosen.order_by(inner.c[condition.column])
         return self.one_of([source.c[name] for name in table.primary_key], chosen)
 
     def _orders(self, source: Source, table: Table, order: tuple[Order, ...]) -> list[ColumnElement[Any]]:

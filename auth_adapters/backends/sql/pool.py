@@ -144,6 +144,8 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Lease] = deque()
         self._waiters: deque[asyncio.Future[Lease | None]] = deque()
+        self._deadlines: deque[tuple[float, asyncio.Future[Lease | None]]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._leased: set[Lease] = set()
         self._reserved = 0
         self._suspect = 0.0
@@ -201,14 +203,7 @@ class Pool:
         self._check_open()
         started = self._loop.time()
         try:
-            async with asyncio.timeout(self._options.acquire_timeout):
-                lease = await self._obtain()
-        except TimeoutError:
-            self._timeouts += 1
-            raise PoolTimeoutError(
-                f"no connection became free within {self._options.acquire_timeout:g} seconds; all "
-                f"{self._options.size} are in use (pool_size), perhaps by transactions that do not end"
-            ) from None
+            lease = await self._obtain()
         finally:
             self._wait_time += self._loop.time() - started
         self._acquired += 1
@@ -240,6 +235,11 @@ class Pool:
         waiter: asyncio.Future[Lease | None] = self._loop.create_future()
         self._waiters.append(waiter)
         self._waited += 1
+        while self._deadlines and self._deadlines[0][1].done():
+            self._deadlines.popleft()
+        self._deadlines.append((self._loop.time() + self._options.acquire_timeout, waiter))
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(self._deadlines[0][0], self._expire)
         try:
             return await waiter
         except BaseException:
@@ -249,6 +249,25 @@ class Pool:
                 with suppress(ValueError):
                     self._waiters.remove(waiter)
             raise
+
+    def _expire(self) -> None:
+        """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""
+        now = self._loop.time()
+        self._alarm = None
+        while self._deadlines:
+            deadline, waiter = self._deadlines[0]
+            if not waiter.done():
+                if deadline > now:
+                    self._alarm = self._loop.call_at(deadline, self._expire)
+                    return
+                self._timeouts += 1
+                waiter.set_exception(
+                    PoolTimeoutError(
+                        f"no connection became free within {self._options.acquire_timeout:g} seconds; all "
+                        f"{self._options.size} are in use (pool_size), perhaps by transactions that do not end"
+                    )
+                )
+            self._deadlines.popleft()
 
     def _give_back(self, granted: Lease | None) -> None:
         """What was granted to a caller that no longer wants it."""
@@ -413,8 +432,10 @@ class Pool:
     async def close(self) -> None:
         """Refuse new callers, wait for what is under way up to `close_timeout`, end every connection."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._alarm):
+            if timer is not None:
+                timer.cancel()
+        self._deadlines.clear()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(AdapterStateError("the adapter was closed"))

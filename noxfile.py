@@ -1,7 +1,7 @@
 """Every check of the project, one session each: `nox` runs all but the benchmark, `nox -s sqlite` one of them.
 
-One session per database: a database that cannot be had fails its session. By tags, `nox -t checks` and `nox -t suite`
-are the two halves of it.
+One session per database: a database that cannot be had fails its session. By tags, `nox -t embedded` and `nox -t server`
+are the two halves of it: without servers, and on them.
 """
 
 import os
@@ -38,7 +38,7 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".[all,conformance]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["embedded"])
 def lint(session: nox.Session) -> None:
     """Style and formatting."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
@@ -46,7 +46,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["embedded"])
 def typecheck(session: nox.Session) -> None:
     """Types, as we see them and as users see them."""
     install(session, "typecheck")
@@ -54,47 +54,47 @@ def typecheck(session: nox.Session) -> None:
     session.run("basedpyright", "--ignoreexternal", "--verifytypes", "auth_adapters")
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["embedded"])
 def tests(session: nox.Session) -> None:
     """Unit tests of the pure parts, of connecting, and of what only one backend has."""
     install(session, "test")
     session.run("pytest", "tests", "--ignore=tests/test_docs.py", *session.posargs)
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["embedded"])
 def memory(session: nox.Session) -> None:
     """The conformance suite on the in-memory reference."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_memory.py", *session.posargs)
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["embedded"])
 def sqlite(session: nox.Session) -> None:
     """The conformance suite on SQLite: files, `:memory:`, and an application's engine."""
     install(session, "test")
     session.run("pytest", *map(str, sorted(Path("conformance_tests").glob("test_sqlite*.py"))), *session.posargs)
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["embedded"])
 def faults(session: nox.Session) -> None:
     """The suite itself: backends broken on purpose must fail it, and so must a deviation that passes."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_faults.py", "conformance_tests/test_deviations.py", *session.posargs)
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["server"])
 def postgresql(session: nox.Session) -> None:
     """The suite on a real PostgreSQL: our own connections, an application's, a pooler's; and what befalls them."""
     on_database(session, "postgresql")
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["server"])
 def mariadb(session: nox.Session) -> None:
     """The suite on a real MariaDB: our own connections and an application's; and what befalls them."""
     on_database(session, "mariadb")
 
 
-@nox.session(tags=["suite"])
+@nox.session(tags=["server"])
 def mysql(session: nox.Session) -> None:
     """The suite on MySQL proper. Debian's sid has it, or has it not: with AUTH_ADAPTERS_MYSQL_OPTIONAL=1 a server that
     cannot be had is said aloud and fails nothing.
@@ -123,7 +123,7 @@ def has_mysql(session: nox.Session) -> bool:
     return done.returncode == 0
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["server"])
 def servers(session: nox.Session) -> None:
     """The test servers themselves, on the real ones."""
     install(session, "test")
@@ -131,14 +131,14 @@ def servers(session: nox.Session) -> None:
     session.run("pytest", "servers/tests", *without, *session.posargs)
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["embedded"])
 def wheel(session: nox.Session) -> None:
     """The built wheel in a clean environment, with a third party's adapter on it."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_wheel.py", *session.posargs)
 
 
-@nox.session(tags=["checks"])
+@nox.session(tags=["embedded"])
 def docs(session: nox.Session) -> None:
     """Every example of the documentation runs, every link leads somewhere, the reference is fresh."""
     install(session, "test")

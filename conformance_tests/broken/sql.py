@@ -218,8 +218,8 @@ class OverflowBecomesFloat(Miscompiling):
     """A sum that does not fit is stored as a float."""
 
     class Compiler(SQLiteCompiler):
-        def _sum(self, column: ColumnElement[Any], kind: str, slot: int, binds: Binds) -> ColumnElement[Any]:
-            return func.coalesce(column, 0) + binds.slot(slot)
+        def sum(self, element: ColumnElement[Any], column: Column, slot: int, binds: Binds) -> ColumnElement[Any]:
+            return func.coalesce(element, 0) + binds.slot(slot)
 
     compiler = Compiler
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Column as SqlColumn
@@ -51,7 +51,7 @@ class MySQLCompiler(SqlCompiler):
         super().__init__(layout, _dialect(mariadb=mariadb))
         self.mariadb = mariadb
         self._ddl = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
-        self.quote = self.dialect.identifier_preparer.quote_identifier
+        self.quote: Callable[[str], str] = self.dialect.identifier_preparer.quote_identifier
         self._keys: dict[str, Keys] = {}
         for name, table in layout.tables.items():
             keys = self._keys[name] = keys_of(table)
@@ -233,7 +233,7 @@ def _sha256(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
-LISTS: Final = {
+LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "list": lambda values: tuple(values) or NOTHING,
     "hex": lambda values: tuple(value.hex().upper() for value in values) or NOTHING,
     "hashes": lambda values: tuple(map(_sha256, values)) or NOTHING,

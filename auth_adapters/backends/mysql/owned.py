@@ -33,7 +33,7 @@ CHECKED: Final = "auth_adapters checked"
 class MySQLOwned(OwnedDialect):
     """MySQL and MariaDB on connections of the application."""
 
-    errors = (DBAPIError, asyncmy.errors.MySQLError, OSError)
+    errors: tuple[type[Exception], ...] = (DBAPIError, asyncmy.errors.MySQLError, OSError)
 
     def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
         return MySQLOperations(layout, _server(connection))

@@ -1,7 +1,7 @@
 """Where PostgreSQL's SQL differs from that of others."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -61,7 +61,7 @@ CASTS: Final[dict[str, TypeEngine[Any]]] = {"datetime": MOMENT, "json": JSONB()}
 class PostgreSQLCompiler(SqlCompiler):
     """Sequences and NULLs are told about, sums overflow by themselves, and lists travel as arrays."""
 
-    default_schema = DEFAULT_SCHEMA
+    default_schema: ClassVar[str | None] = DEFAULT_SCHEMA
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout, DIALECT)

@@ -27,7 +27,7 @@ STEPPED_DOWN: Final = "25006"
 MAX_PREPARED: Final = 512
 
 
-class PreparingConnection(asyncpg.Connection):  # type: ignore[misc]
+class _PreparingConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection that keeps its prepared statements by their text."""
 
     __slots__ = ("prepared",)
@@ -132,7 +132,7 @@ class PreparingDriver(PostgreSQLDriver):
 
     def __init__(self, options: PostgreSQLOptions) -> None:
         super().__init__(options)
-        self._arguments["connection_class"] = PreparingConnection
+        self._arguments["connection_class"] = _PreparingConnection
 
     async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
         statement = connection.prepared.get(text)

@@ -28,7 +28,7 @@ __all__ = ["PostgreSQLEngineBackend", "PostgreSQLOwned", "bound"]
 class PostgreSQLOwned(OwnedDialect):
     """PostgreSQL on connections of the application."""
 
-    errors = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+    errors: tuple[type[Exception], ...] = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
     def operations(self, layout: Layout, connection: AsyncConnection) -> Operations:
         return PostgreSQLOperations(layout)

@@ -45,8 +45,8 @@ class Batch:
     __slots__ = ("jobs", "outcomes", "together")
 
     def __init__(self, jobs: Sequence[tuple[Job, bool]], together: Together | None) -> None:
-        self.jobs = jobs
-        self.together = together
+        self.jobs: Sequence[tuple[Job, bool]] = jobs
+        self.together: Together | None = together
         self.outcomes: list[Outcome] = []
 
     def run(self, connection: sqlite3.Connection) -> None:

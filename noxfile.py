@@ -1,7 +1,7 @@
 """Every check of the project, one session each: `nox` runs all but the benchmark, `nox -s sqlite` one of them.
 
-One session per database: a database that cannot be had fails its session. By tags, `nox -t embedded` and `nox -t server`
-are the two halves of it: without servers, and on them.
+One session per database: a database that cannot be had fails its session. By tags, `nox -t embedded` and
+`nox -t server` are the two halves of it: without servers, and on them.
 """
 
 import os

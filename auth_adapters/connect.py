@@ -106,6 +106,9 @@ def _adapter(backend: Backend, schema: Schema | None, observe: Observer | None) 
 def _server(text: str) -> tuple[str, str] | None:
     """The backend module and the URL, if the text leads to a server."""
     scheme, separator, _ = text.partition("://")
+    known = text.partition(":")[0].lower()
+    if not separator and known != text.lower() and known in {*SERVERS, *PLANNED}:
+        raise ConfigurationError(f"two slashes follow the scheme of a URL: {known}://user:password@host/database")
     module = SERVERS.get(scheme.lower())
     if module is None or (not separator and scheme != text):
         return None

@@ -4,6 +4,7 @@ No error shows a value: it may be a password.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -18,6 +19,10 @@ TRUE: Final = frozenset({"1", "true", "yes", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "off"})
 MAX_SECONDS: Final = 86_400.0
 MAX_COUNT: Final = 1_000_000
+NAME: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}")
+ESCAPES: Final = (
+    "a password with special characters is written with percent escapes: urllib.parse.quote(password, safe='')"
+)
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -41,6 +46,8 @@ def parse_url(text: str) -> DatabaseUrl:
     """
     scheme, _, rest = text.partition("://")
     rest, _, query = rest.partition("?")
+    if "@" in query.partition("=")[0]:
+        raise ConfigurationError(f"a question mark begins the options of a URL: {ESCAPES}")
     credentials, at, place = rest.rpartition("@")
     authority, _, path = place.partition("/")
     user, colon, password = credentials.partition(":")
@@ -61,11 +68,8 @@ def _host(text: str) -> tuple[str, int | None]:
     else:
         host, _, port = text.partition(":")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise ConfigurationError(
-            "the port of a URL is a number from 1 to 65535 (a password with special characters is written with percent "
-            "escapes: urllib.parse.quote(password, safe=''))"
-        )
-    return unquote(host), int(port) if port else None
+        raise ConfigurationError(f"the port of a URL is a number from 1 to 65535 ({ESCAPES})")
+    return unquote(host) or "localhost", int(port) if port else None
 
 
 class GivenOptions:
@@ -125,6 +129,8 @@ class GivenOptions:
     def finish(self) -> None:
         """Raise for options that this database does not have."""
         unknown = sorted(name for name in self._given if name not in self._known)
+        if any(NAME.fullmatch(name) is None for name in unknown):
+            raise ConfigurationError(f"{self._what} has no option of such a name ({ESCAPES})")
         if unknown:
             raise ConfigurationError(
                 f"{self._what} has no option {', '.join(map(repr, unknown))}; there are: "

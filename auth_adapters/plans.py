@@ -85,9 +85,11 @@ def usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit:
     for value in where.values():
         if value is None:
             return None
-    name = model if type(model) is str else getattr(model, "name", None)
+    name = model if type(model) is str else model.name if type(model) is ModelRef else None
+    if type(name) is not str:
+        return None
     if join == () and sort == () and select is None:
-        return (name, *where, limit is None, single)
+        return (name, tuple(where), limit is None, single)
     for names in (join, sort, () if select is None else select):
         if type(names) is not tuple and type(names) is not list:
             return None

@@ -12,7 +12,7 @@ from asyncmy.constants import CLIENT
 
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.mysql import MySQLBackend, MySQLOptions
-from auth_adapters.backends.sql.pool import PoolOptions
+from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.conformance import Harness
 
 SCHEMAS = ("auth", "auth_one", "auth_two", "x")

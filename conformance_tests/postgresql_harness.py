@@ -11,7 +11,7 @@ import asyncpg
 
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.postgresql import PostgreSQLBackend, PostgreSQLOptions
-from auth_adapters.backends.sql.pool import PoolOptions
+from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.conformance import Harness
 from servers import PostgreSQL
 

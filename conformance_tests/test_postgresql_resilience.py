@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
 import servers
 from auth_adapters import (
     USER,
     Adapter,
+    AdapterStateError,
     BackendAdapter,
     ConnectionFailedError,
     NotNullViolationError,
+    PoolTimeoutError,
     TableMissingError,
     TransientError,
     UniqueViolationError,
@@ -177,6 +181,14 @@ class TestConnecting:
             await db.create_tables()
             assert await db.count(USER) == 0
 
+    async def test_a_host_that_never_answers_is_passed_by(self, outside: OutsidePostgreSQL) -> None:
+        silent = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        hosts = f"127.0.0.1:{port},127.0.0.1:{outside.server.port}"
+        async with patience(), connect(f"postgresql://postgres@{hosts}/{outside.name}", connect_timeout=0.5) as db:
+            await db.create_tables()
+        silent.close()
+
     async def test_of_a_primary_and_a_standby_the_one_that_takes_writes_is_found(
         self, server: servers.PostgreSQL, outside: OutsidePostgreSQL
     ) -> None:
@@ -207,6 +219,52 @@ class TestConnecting:
 
 
 @pytest.mark.asyncio
+class TestOwned:
+    """What the application owns stays its own, and its errors are ours."""
+
+    async def test_a_connection_of_asyncpg_is_bound_to_an_adapter_with_a_pool(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            raw = await asyncpg.connect(outside.url)
+            async with raw.transaction():
+                user = await db.bind(raw).create(USER, {"email": "a"})
+                assert await db.bind(raw).find_one(USER, {"id": user["id"]}) == user
+                assert await db.count(USER) == 0
+            assert await db.bind(raw).count(USER) == 1
+            with pytest.raises(AdapterStateError, match="no transaction"):
+                await db.bind(raw).create_many(USER, [{"email": "b"}, {"email": "c"}])
+            await raw.close()
+
+    async def test_a_bound_connection_that_may_not_write_is_not_closed(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            raw = await asyncpg.connect(outside.url)
+            with pytest.raises(TransientError, match="read-only"):
+                async with raw.transaction(readonly=True):
+                    await db.bind(raw).create(USER, {"email": "a"})
+            assert not raw.is_closed()
+            await raw.close()
+
+    async def test_an_engine_whose_server_is_away_or_whose_pool_is_full_raises_typed_errors(
+        self, outside: OutsidePostgreSQL
+    ) -> None:
+        away = create_async_engine("postgresql+asyncpg://postgres@127.0.0.1:1/x")
+        with pytest.raises(ConnectionFailedError):
+            await connect(away).open()
+        url = outside.url.replace("postgresql:", "postgresql+asyncpg:")
+        engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+        async with connect(engine) as db, engine.connect():
+            with pytest.raises(PoolTimeoutError):
+                await db.count(USER)
+        async with connect(engine) as db:
+            connection = await engine.connect()
+            await connection.close()
+            with pytest.raises(AdapterStateError):
+                await db.bind(connection).count(USER)
+        await engine.dispose()
+
+
+@pytest.mark.asyncio
 class TestReplica:
     """Reads on a hot standby."""
 
@@ -225,6 +283,13 @@ class TestReplica:
                 for _ in range(5):
                     assert await in_a_task(db.count(USER)) == 2
                 standby.restart()
+
+    async def test_one_that_was_promoted_is_done_without(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+        read_url = f"{outside.url}?target_session_attrs=standby"
+        async with patience(), outside.connect(read_url=read_url) as db:
+            assert await in_a_task(db.count(USER)) == 0
 
     async def _reads_elsewhere(self, db: Adapter, standby: servers.PostgreSQL) -> None:
         standby.run_sql("SELECT pg_wal_replay_pause()")

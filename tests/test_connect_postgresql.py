@@ -9,8 +9,13 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from auth_adapters import BackendAdapter, ConfigurationError, auth_schema, connect
-from auth_adapters.backends.postgresql import PostgreSQLBackend, PostgreSQLEngineBackend, PostgreSQLPoolBackend
-from auth_adapters.backends.sql.pool import PoolOptions
+from auth_adapters.backends.postgresql import (
+    PostgreSQLBackend,
+    PostgreSQLEngineBackend,
+    PostgreSQLOptions,
+    PostgreSQLPoolBackend,
+)
+from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.schema import Naming
 
 URL = "postgresql://ada:secret@db.example/auth"
@@ -27,7 +32,14 @@ def asked(target: Any, **options: Any) -> dict[str, Any]:
     """What asyncpg would be given."""
     backend = adapter(target, **options).backend
     assert isinstance(backend, PostgreSQLBackend)
-    return dict(backend.options.arguments)
+    return given(backend.options)
+
+
+def given(options: PostgreSQLOptions) -> dict[str, Any]:
+    """What asyncpg would be given for them, with all hosts."""
+    hosts, ports = [list(part) for part in zip(*options.hosts, strict=True)]
+    attributes = options.target_session_attrs
+    return {**options.arguments, "host": hosts, "port": ports, "target_session_attrs": attributes}
 
 
 def bounds(target: Any, **options: Any) -> PoolOptions:
@@ -39,9 +51,9 @@ def bounds(target: Any, **options: Any) -> PoolOptions:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg", "PostgreSQL"])
 def test_every_spelling_of_the_scheme_means_asyncpg(scheme: str) -> None:
-    given = asked(f"{scheme}://ada:secret@db.example:5433/auth")
-    assert (given["host"], given["port"]) == (["db.example"], [5433])
-    assert (given["user"], given["password"], given["database"]) == ("ada", "secret", "auth")
+    found = asked(f"{scheme}://ada:secret@db.example:5433/auth")
+    assert (found["host"], found["port"]) == (["db.example"], [5433])
+    assert (found["user"], found["password"], found["database"]) == ("ada", "secret", "auth")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +61,7 @@ def test_every_spelling_of_the_scheme_means_asyncpg(scheme: str) -> None:
     [
         ("postgresql://h/db", ["h"], [5432]),
         ("postgresql:///db", ["localhost"], [5432]),
+        ("postgresql://u@:5433/db", ["localhost"], [5433]),
         ("postgresql://h1:5433,h2/db", ["h1", "h2"], [5433, 5432]),
         ("postgresql://[::1]:5433/db", ["::1"], [5433]),
         ("postgresql://[::1]/db", ["::1"], [5432]),
@@ -58,21 +71,21 @@ def test_every_spelling_of_the_scheme_means_asyncpg(scheme: str) -> None:
     ],
 )
 def test_hosts_and_ports(url: str, hosts: list[str], ports: list[int]) -> None:
-    given = asked(url)
-    assert (given["host"], given["port"]) == (hosts, ports)
+    found = asked(url)
+    assert (found["host"], found["port"]) == (hosts, ports)
 
 
 @pytest.mark.parametrize("written", ["p%40ss%2Fw%23rd", "p@ss/w#rd"])
 def test_a_password_may_hold_what_urls_reserve(written: str) -> None:
-    given = asked(f"postgresql://ada:{written}@db.example/auth")
-    assert (given["password"], given["host"], given["database"]) == ("p@ss/w#rd", ["db.example"], "auth")
+    found = asked(f"postgresql://ada:{written}@db.example/auth")
+    assert (found["password"], found["host"], found["database"]) == ("p@ss/w#rd", ["db.example"], "auth")
 
 
 def test_parts_by_name_make_a_connection_and_beat_the_url() -> None:
     parts = {"host": "h", "port": 5433, "user": "u", "password": "p", "database": "d"}
-    for given in (asked("postgresql", **parts), asked("postgresql://", **parts), asked(URL, **parts)):
-        assert (given["host"], given["port"], given["user"], given["password"]) == (["h"], [5433], "u", "p")
-        assert given["database"] == "d"
+    for found in (asked("postgresql", **parts), asked("postgresql://", **parts), asked(URL, **parts)):
+        assert (found["host"], found["port"], found["user"], found["password"]) == (["h"], [5433], "u", "p")
+        assert found["database"] == "d"
 
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
@@ -109,12 +122,12 @@ def test_a_certificate_that_is_not_there_or_is_none_is_refused(tmp_path: Path) -
 
 
 def test_options_that_asyncpg_does_not_know_are_honoured() -> None:
-    given = asked(
+    found = asked(
         f"{URL}?channel_binding=prefer&target_session_attrs=read-write&application_name=shop&options=-c%20jit%3Doff"
         "&connect_timeout=3&gssencmode=disable"
     )
-    assert given["target_session_attrs"] == "read-write"
-    assert given["server_settings"] == {"application_name": "shop", "options": "-c jit=off"}
+    assert found["target_session_attrs"] == "read-write"
+    assert found["server_settings"] == {"application_name": "shop", "options": "-c jit=off"}
     assert bounds(f"{URL}?connect_timeout=3").connect_timeout == 3
 
 
@@ -137,7 +150,12 @@ def test_the_application_is_named() -> None:
         (f"{URL}?colour=secret", "PostgreSQL has no option 'colour'; there are: acquire_timeout"),
         (f"{URL}?read_url=mysql%3A%2F%2Fsecret", "read_url takes the URL of a PostgreSQL server"),
         (f"{URL}?read_url=postgresql%3A%2F%2Fh%3Fcolour%3Dsecret", "read_url has no option 'colour'"),
-        ("postgresql://ada:sec?ret@db.example/auth", "the port of a URL is a number"),
+        ("postgresql://ada:sec?ret@db.example/auth", "a question mark begins the options of a URL"),
+        ("postgresql://ada:12?secret@db.example/auth", "a question mark begins the options of a URL"),
+        ("postgresql://ada:p@db.example/auth?password=a&s3cret!=1", "no option of such a name"),
+        ("postgresql:/ada:secret@db.example/auth", "two slashes follow the scheme"),
+        (f"{URL}?sslmode=prefer&sslrootcert=/secret", "sslmode=prefer uses no certificate"),
+        (f"{URL}?sslcert=/secret&sslkey=/secret", "a file that sslrootcert, sslcert or sslkey names"),
         ("postgresql://ada:secret@db.example:port/auth", "the port of a URL is a number"),
     ],
 )
@@ -175,16 +193,16 @@ def test_behind_a_pooler_no_prepared_statement_is_kept(target: str, kept: int) -
 
 def test_bounds_of_the_pool_have_defaults_and_other_names() -> None:
     assert bounds(URL) == PoolOptions()
-    given = bounds(f"{URL}?connection_limit=3&pool_timeout=7")
-    assert (given.size, given.acquire_timeout) == (3, 7)
+    found = bounds(f"{URL}?connection_limit=3&pool_timeout=7")
+    assert (found.size, found.acquire_timeout) == (3, 7)
     assert bounds(URL, pool_size=4, max_idle=1, max_lifetime=2, ping_after=0, max_waiting=0, close_timeout=0) == (
         PoolOptions(size=4, max_idle=1, max_lifetime=2, ping_after=0, max_waiting=0, close_timeout=0)
     )
 
 
 def test_serverless_means_one_connection() -> None:
-    given = bounds(f"{URL}?serverless=true")
-    assert (given.size, given.ping_after) == (1, 1)
+    found = bounds(f"{URL}?serverless=true")
+    assert (found.size, found.ping_after) == (1, 1)
     assert bounds(URL, serverless=True, pool_size=2).size == 2
 
 
@@ -197,9 +215,24 @@ def test_a_replica_takes_from_the_primary_what_its_url_does_not_say() -> None:
     made = adapter(f"{URL}?sslmode=require", read_url="postgresql://replica.example").backend
     assert isinstance(made, PostgreSQLBackend)
     assert made.replica_options is not None
-    given = made.replica_options.arguments
-    assert (given["host"], given["user"], given["password"]) == (["replica.example"], "ada", "secret")
-    assert (given["database"], given["ssl"]) == ("auth", "require")
+    taken = given(made.replica_options)
+    assert (taken["host"], taken["user"], taken["password"]) == (["replica.example"], "ada", "secret")
+    assert (taken["database"], taken["ssl"]) == ("auth", "require")
+
+
+def test_what_the_url_of_a_replica_says_holds_for_it() -> None:
+    made = adapter(
+        URL, read_url="postgresql://rh/db?user=ro&password=rp&statement_timeout=5&sslmode=verify-full"
+    ).backend
+    assert isinstance(made, PostgreSQLBackend)
+    assert made.replica_options is not None
+    taken = given(made.replica_options)
+    assert (taken["user"], taken["password"], taken["database"], taken["command_timeout"]) == ("ro", "rp", "db", 5)
+    assert isinstance(taken["ssl"], ssl.SSLContext)
+
+
+def test_the_time_to_connect_is_that_of_each_host() -> None:
+    assert bounds("postgresql://a,b,c/db?connect_timeout=2").connect_timeout == 6
 
 
 @pytest.mark.parametrize("options", [{}, {"database_schema": "auth"}])

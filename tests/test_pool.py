@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auth_adapters.backends.sql.pool import Lease, Pool, PoolOptions
+from auth_adapters.backends.sql.connections import Lease, PoolOptions
+from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.errors import AdapterStateError, BackendError, ConnectionFailedError, PoolTimeoutError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from auth_adapters import Adapter, BackendAdapter, connect
-from auth_adapters.backends.sql.pool import PoolFigures
+from auth_adapters.backends.sql.connections import PoolFigures
 from servers.server import Server
 
 __all__ = ["Outside", "figures", "patience", "until"]

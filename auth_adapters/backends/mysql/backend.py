@@ -12,9 +12,10 @@ from auth_adapters.backends.mysql.owned import bound
 from auth_adapters.backends.mysql.retrying import retrying
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
+from auth_adapters.backends.sql.connections import Connections, PoolOptions
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
-from auth_adapters.backends.sql.pool import Connections, Pool, PoolOptions
+from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.physical import Layout

@@ -52,6 +52,9 @@ class MySQLDriver(Driver):
     def __repr__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
 
+    def in_transaction(self, connection: Any) -> bool:
+        return not connection.get_autocommit() or bool(connection.get_transaction_status())
+
     def error(self, error: Exception) -> AuthAdapterError:
         return mysql_error(error, self.layout)
 
@@ -60,8 +63,7 @@ class MySQLDriver(Driver):
         for place in self._options.hosts:
             try:
                 async with asyncio.timeout(self._options.connect_timeout):
-                    connection = await self._connect(place)
-                    await _execute(connection, self._setup(connection), ())
+                    connection = await self._set_up(place)
             except TimeoutError:
                 failure = ConnectionFailedError("the server did not answer in time (connect_timeout)")
             except Exception as error:  # noqa: BLE001  (mapped at one place)
@@ -71,6 +73,15 @@ class MySQLDriver(Driver):
                 return connection
         assert failure is not None
         raise failure from None
+
+    async def _set_up(self, place: tuple[str, int]) -> Any:
+        connection = await self._connect(place)
+        try:
+            await _execute(connection, self._setup(connection), ())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def _connect(self, place: tuple[str, int]) -> Any:
         options = self._options
@@ -192,7 +203,7 @@ class MySQLDriver(Driver):
             )
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = mysql_error(error, self.layout)
-            if getattr(failure, "code", None) in READ_ONLY:
+            if connection in self._places and getattr(failure, "code", None) in READ_ONLY:
                 connection.close()  # its successor is found by connecting anew
         finally:
             self._busy.discard(connection)

@@ -3,11 +3,13 @@ cascades to a depth of 15 only.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from auth_adapters.backends.mysql.compiler import MySQLCompiler
 from auth_adapters.backends.sql.operations import Operation, Request
 from auth_adapters.cascades import DeletePlan, plan_delete
+from auth_adapters.errors import BackendError
 from auth_adapters.physical import AllOf, AnyOf, Condition, Delete, Layout, Table, Test, Update, Values
 
 __all__ = ["Eraser"]
@@ -82,14 +84,19 @@ class Eraser:
     def erase(self, table: Table, doomed: Sequence[Mapping[str, Any]]) -> Operation[None]:
         """Remove rows, which are locked, and all that goes with them. Raises `ForeignKeyViolationError`."""
         plan = yield from self._planned(table, doomed)
-        yield UNCHECKED
         try:
+            yield UNCHECKED
             for (name, column), rows in plan.emptied.items():
                 yield from self._empty(self._layout.tables[name], column, list(rows))
             for name, rows in plan.removed.items():
                 yield from self._remove(self._layout.tables[name], list(rows))
-        finally:
-            yield CHECKED
+        except GeneratorExit:
+            raise
+        except BaseException:
+            with suppress(BackendError):  # where the connection is lost, what happened first is what is told
+                yield CHECKED
+            raise
+        yield CHECKED
 
     def _planned(self, table: Table, doomed: Sequence[Mapping[str, Any]]) -> Operation[DeletePlan]:
         steps = plan_delete(self._layout, table, doomed)

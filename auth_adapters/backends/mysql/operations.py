@@ -16,8 +16,6 @@ from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table
 __all__ = ["MySQLOperations"]
 
 UUIDS_AT_ONCE: Final = 1_000
-LARGE: Final = 500_000
-"""Characters in many rows, from which on they may not be one statement."""
 
 
 class MySQLOperations(Operations):
@@ -44,7 +42,7 @@ class MySQLOperations(Operations):
         if made_here is not None:
             return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
         sql: Sql = self._sql(statement, lambda: self._mysql.insert(statement))
-        several = len(rows) > 1 and (bool(statement.returning) or _is_large(rows))
+        several = len(rows) > 1  # the driver may send them as more than one statement
         if statement.returning and not self._mariadb:
             return Work(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
         return Work(_at(statement.table, self._insert(statement, sql, rows)), True, several)
@@ -175,8 +173,3 @@ def _at(table: Table, operation: Operation[Any]) -> Operation[Any]:
         if failure is error:
             raise
     raise failure from None
-
-
-def _is_large(rows: Sequence[Row]) -> bool:
-    """Whether rows may be more than one statement holds."""
-    return sum(len(value) if isinstance(value, str | bytes) else 24 for row in rows for value in row) > LARGE

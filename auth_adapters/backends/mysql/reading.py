@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -25,6 +26,7 @@ def read_backend(url: DatabaseUrl, named: Mapping[str, Any]) -> tuple[MySQLBacke
     given = GivenOptions("MySQL or MariaDB", url.query, named)
     pool = pool_options(given)
     options = _options(url, given, pool.connect_timeout)
+    pool = replace(pool, connect_timeout=pool.connect_timeout * len(options.hosts))
     read_url = given.text("read_url")
     given.finish()
     return MySQLBackend(options, pool, _replica(read_url, options)), None
@@ -80,12 +82,13 @@ def _replica(read_url: str | None, primary: MySQLOptions) -> MySQLOptions | None
         "database": url.database or primary.database,
         "statement_timeout": primary.statement_timeout or 0,
     }
-    if not {"ssl", "ssl-mode", "ssl_mode", "sslmode"} & url.query.keys():
+    if not any(name.startswith("ssl") for name in url.query):
         if isinstance(primary.ssl, ssl.SSLContext):
             inherited |= {"ssl": primary.ssl}
         else:
             inherited |= {"ssl-mode": primary.ssl, "ssl-ca": primary.ssl_ca}
-    given = GivenOptions("read_url", url.query, {name: one for name, one in inherited.items() if one is not None})
+    inherited = {name: one for name, one in inherited.items() if one is not None}
+    given = GivenOptions("read_url", inherited, url.query)
     options = _options(url, given, primary.connect_timeout)
     given.finish()
     return options

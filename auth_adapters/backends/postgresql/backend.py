@@ -11,9 +11,10 @@ from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.postgresql.owned import bound
 from auth_adapters.backends.postgresql.tables import create_absent
+from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.backends.sql.foreign import ForeignPool
 from auth_adapters.backends.sql.operations import Operations
-from auth_adapters.backends.sql.pool import Pool, PoolOptions
+from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import ConfigurationError

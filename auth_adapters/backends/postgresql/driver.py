@@ -9,7 +9,7 @@ from auth_adapters.backends.postgresql.errors import postgresql_error
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
-from auth_adapters.errors import AuthAdapterError
+from auth_adapters.errors import AuthAdapterError, ConnectionFailedError
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
 
@@ -27,8 +27,8 @@ STEPPED_DOWN: Final = "25006"
 MAX_PREPARED: Final = 512
 
 
-class _PreparingConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that keeps its prepared statements by their text."""
+class _OurConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection of our own, which keeps its prepared statements by their text."""
 
     __slots__ = ("prepared",)
 
@@ -42,20 +42,32 @@ class PostgreSQLDriver(Driver):
 
     def __init__(self, options: PostgreSQLOptions) -> None:
         self._options = options
-        self._arguments = options.arguments
+        self._arguments = {**options.arguments, "connection_class": _OurConnection}
         self.layout: Layout = Layout(tables={})
 
     def __repr__(self) -> str:
         return ", ".join(f"{host}:{port}" for host, port in self._options.hosts)
 
+    def in_transaction(self, connection: Any) -> bool:
+        return bool(connection.is_in_transaction())
+
     def error(self, error: Exception) -> AuthAdapterError:
         return postgresql_error(error, self.layout)
 
     async def connect(self) -> Any:
-        try:
-            return await asyncpg.connect(**self._arguments)
-        except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = self.error(error)
+        """To the first host that answers in time and is of the kind asked for."""
+        failure: AuthAdapterError | None = None
+        wanted = self._options.target_session_attrs
+        for kind in ("standby", "any") if wanted == "prefer-standby" else (wanted,):
+            for host, port in self._options.hosts:
+                place = {"host": host, "port": port, "target_session_attrs": kind}
+                try:
+                    return await asyncpg.connect(**{**self._arguments, **place}, timeout=self._options.connect_timeout)
+                except TimeoutError:
+                    failure = ConnectionFailedError("the server did not answer in time (connect_timeout)")
+                except Exception as error:  # noqa: BLE001  (mapped at one place)
+                    failure = self.error(error)
+        assert failure is not None
         raise failure from None
 
     async def ping(self, connection: Any) -> None:
@@ -122,7 +134,8 @@ class PostgreSQLDriver(Driver):
 
     def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
         failure = postgresql_error(error, self.layout)
-        if getattr(failure, "code", None) == STEPPED_DOWN:
+        ours = type(connection) is _OurConnection  # asyncpg's own isinstance says yes to any connection
+        if ours and getattr(failure, "code", None) == STEPPED_DOWN:
             connection.terminate()  # its successor is found by connecting anew
         return failure
 
@@ -130,11 +143,9 @@ class PostgreSQLDriver(Driver):
 class PreparingDriver(PostgreSQLDriver):
     """Connections of our own, each of which prepares a statement once."""
 
-    def __init__(self, options: PostgreSQLOptions) -> None:
-        super().__init__(options)
-        self._arguments["connection_class"] = _PreparingConnection
-
     async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
+        if type(connection) is not _OurConnection:
+            return await connection.fetch(text, *parameters)  # one that the application has bound
         statement = connection.prepared.get(text)
         if statement is None:
             statement = await self._prepare(connection, text)

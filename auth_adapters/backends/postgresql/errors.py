@@ -54,6 +54,8 @@ def postgresql_error(error: BaseException, layout: Layout) -> AuthAdapterError:
         return cause
     if isinstance(cause, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
         return TransientError("the table was changed meanwhile; safe to retry", code=_code(cause))
+    if isinstance(cause, asyncpg.exceptions.TargetServerAttributeNotMatched):
+        return ConnectionFailedError("no server is of the kind that target_session_attrs asks for")
     if isinstance(cause, TimeoutError):
         return OperationTimeoutError("the database did not answer in time (statement_timeout)")
     if isinstance(cause, asyncpg.PostgresError) and _code(cause):

@@ -14,6 +14,7 @@ __all__ = ["PostgreSQLOperations"]
 ATTEMPTS = 8
 """So often an upsert looks for the row that was in its way and is gone again."""
 
+ONE_MOVER = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
 MOVE_SEQUENCE = """SELECT setval(sequence, $2::bigint)
 FROM (SELECT pg_get_serial_sequence($1::text, $3::text)::regclass AS sequence) AS found
 WHERE coalesce(pg_sequence_last_value(sequence), 0) < $2::bigint"""
@@ -58,6 +59,7 @@ class PostgreSQLOperations(Operations):
     def _insert_forced(self, statement: Insert, sql: Sql, rows: Sequence[Row], forced: str) -> Operation[list[Row]]:
         made = yield from self._insert(statement, sql, rows)
         largest = max(row[statement.columns.index(forced)] for row in rows)
+        yield Request(ONE_MOVER, (_quoted(statement.table),))
         yield Request(MOVE_SEQUENCE, (_quoted(statement.table), largest, forced))
         return made
 

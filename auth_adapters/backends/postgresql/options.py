@@ -18,8 +18,8 @@ class PostgreSQLOptions:
 
     hosts: host and port, tried in order; a path is a folder of Unix sockets. ssl: a mode as libpq knows it, or a
     context. target_session_attrs: which of several hosts to take, as libpq knows it. pooler: "transaction" keeps no
-    prepared statement, for a pooler that hands out connections by transaction. statement_timeout: seconds, None for no
-    limit. settings: of the session, for the server.
+    prepared statement, for a pooler that hands out connections by transaction. connect_timeout: seconds, for each host.
+    statement_timeout: seconds, None for no limit. settings: of the session, for the server.
     """
 
     hosts: tuple[tuple[str, int], ...] = (("localhost", 5432),)
@@ -29,20 +29,18 @@ class PostgreSQLOptions:
     ssl: SSLMode | SSLContext = field(default="prefer", repr=False)
     target_session_attrs: str | None = None
     pooler: Literal["transaction"] | None = None
+    connect_timeout: float = 10.0
     statement_timeout: float | None = 30.0
     settings: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What asyncpg takes."""
+        """What asyncpg takes, whatever the host."""
         return {
-            "host": [host for host, _ in self.hosts],
-            "port": [port for _, port in self.hosts],
             "user": self.user,
             "password": self.password,
             "database": self.database,
             "ssl": self.ssl,
-            "target_session_attrs": self.target_session_attrs,
             "command_timeout": self.statement_timeout,
             "statement_cache_size": 0 if self.pooler else 512,
             "max_cached_statement_lifetime": 0,

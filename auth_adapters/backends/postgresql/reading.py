@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -26,14 +27,15 @@ def read_backend(url: DatabaseUrl, named: Mapping[str, Any]) -> tuple[PostgreSQL
     """
     given = GivenOptions("PostgreSQL", url.query, named)
     pool = pool_options(given)
-    options = _options(url, given)
+    options = _options(url, given, pool.connect_timeout)
+    pool = replace(pool, connect_timeout=pool.connect_timeout * len(options.hosts))
     schema = given.text("schema", "database_schema")
     read_url = given.text("read_url")
     given.finish()
     return PostgreSQLBackend(options, pool, _replica(read_url, options)), schema
 
 
-def _options(url: DatabaseUrl, given: GivenOptions) -> PostgreSQLOptions:
+def _options(url: DatabaseUrl, given: GivenOptions, connect_timeout: float) -> PostgreSQLOptions:
     hosts, user, password, database = place_of(url, given, PORT)
     _check_channel_binding(given)
     given.text("gssencmode", choices=("disable", "prefer"))  # asyncpg never encrypts by GSS
@@ -45,6 +47,7 @@ def _options(url: DatabaseUrl, given: GivenOptions) -> PostgreSQLOptions:
         ssl=_ssl(given),
         target_session_attrs=given.text("target_session_attrs", choices=SESSIONS),
         pooler=_pooler(given, hosts),
+        connect_timeout=connect_timeout,
         statement_timeout=given.seconds("statement_timeout", "command_timeout", default=30.0) or None,
         settings=_settings(given),
     )
@@ -89,7 +92,9 @@ def _ssl(given: GivenOptions) -> SSLMode | ssl.SSLContext:
         switched = given.flag("ssl")
         mode = mode or ("require" if switched else "disable")
     if mode is None:
-        mode = "verify-full" if root else "prefer"
+        mode = "verify-full" if root else "require" if certificate else "prefer"
+    if mode in ("allow", "prefer") and (root or certificate):
+        raise ConfigurationError(f"sslmode={mode} uses no certificate: say require, verify-ca or verify-full")
     if mode in ("disable", "allow", "prefer") or (mode == "require" and not (root or certificate)):
         return cast(SSLMode, mode)
     return _context(mode, root, certificate, key, secret)
@@ -127,9 +132,10 @@ def _replica(read_url: str | None, primary: PostgreSQLOptions) -> PostgreSQLOpti
         "database": url.database or primary.database,
         "statement_timeout": primary.statement_timeout or 0,
     }
-    if not {"ssl", "sslmode"} & url.query.keys():
+    if not any(name.startswith("ssl") for name in url.query):
         inherited |= {"ssl": primary.ssl} if isinstance(primary.ssl, ssl.SSLContext) else {"sslmode": primary.ssl}
-    given = GivenOptions("read_url", url.query, {name: one for name, one in inherited.items() if one is not None})
-    options = _options(url, given)
+    inherited = {name: one for name, one in inherited.items() if one is not None}
+    given = GivenOptions("read_url", inherited, url.query)
+    options = _options(url, given, primary.connect_timeout)
     given.finish()
     return options

@@ -23,6 +23,10 @@ class Driver(ABC):
         """Our error for one of the driver's."""
 
     @abstractmethod
+    def in_transaction(self, connection: Any) -> bool:
+        """Whether the connection is inside a transaction."""
+
+    @abstractmethod
     async def connect(self) -> Any:
         """A new connection, as every connection of ours is set up."""
 

@@ -5,12 +5,14 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
+from auth_adapters.backends.sql.connections import Lease, PoolFigures
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.pool import Lease, PoolFigures
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, PoolTimeoutError
 
 __all__ = ["ForeignPool"]
 
+CLOSING = 10.0
+"""Seconds that closing waits for what is under way."""
 RECOVERY = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
 
@@ -29,6 +31,7 @@ class ForeignPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = self._acquired = self._timeouts = self._lost = 0
         self._closed = False
+        self._all_back = asyncio.Event()
 
     @property
     def figures(self) -> PoolFigures:
@@ -94,7 +97,7 @@ class ForeignPool:
 
     def release(self, lease: Lease) -> None:
         """Give it back to the application's pool."""
-        self._leased.discard(lease)
+        self._leave(lease)
         self._background(self._return(lease.connection))
 
     def discard(self, lease: Lease) -> None:
@@ -114,8 +117,13 @@ class ForeignPool:
         except (TimeoutError, AuthAdapterError):
             self._lost += 1
             self._driver.terminate(lease.connection)
-        self._leased.discard(lease)
+        self._leave(lease)
         await self._return(lease.connection)
+
+    def _leave(self, lease: Lease) -> None:
+        self._leased.discard(lease)
+        if not self._leased:
+            self._all_back.set()
 
     async def _return(self, connection: Any) -> None:
         with suppress(Exception):  # a connection that is broken is its pool's to replace
@@ -128,7 +136,11 @@ class ForeignPool:
         return task
 
     async def close(self) -> None:
-        """Wait until what we took is back. The pool stays open."""
+        """Wait until what we took is back, ten seconds at most. The pool stays open."""
         self._closed = True
+        self._all_back.clear() if self._leased else self._all_back.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await self._all_back.wait()
         while self._tasks:
             await asyncio.wait(self._tasks)

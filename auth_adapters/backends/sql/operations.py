@@ -82,17 +82,22 @@ class Work(NamedTuple):
     again: "Callable[[], Work] | None" = None
 
 
-async def run_operation(operation: Operation[Any] | Request, execute: Callable[[Request], Awaitable[Answer]]) -> Any:
-    """Answer an operation's requests until it returns; an error of ours is thrown into it."""
+async def run_operation(
+    operation: Operation[Any] | Request,
+    execute: Callable[[Request], Awaitable[Answer]],
+    *,
+    told: type[BaseException] | tuple[type[BaseException], ...] = AuthAdapterError,
+) -> Any:
+    """Answer an operation's requests until it returns; errors of the kind `told` are thrown into it."""
     if isinstance(operation, Request):
         return operation.result((await execute(operation)).rows)
     try:
         request = next(operation)
         while True:
-            failure: AuthAdapterError | None = None
+            failure: BaseException | None = None
             try:
                 answer = await execute(request)
-            except AuthAdapterError as error:
+            except told as error:
                 failure = error
             request = operation.send(answer) if failure is None else operation.throw(failure)
     except StopIteration as end:

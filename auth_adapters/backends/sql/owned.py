@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.pool import StaticPool
 
@@ -17,7 +18,14 @@ from auth_adapters.backends.sql.operations import Answer, Operations, Request, W
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities, Storage
-from auth_adapters.errors import AuthAdapterError, BackendError, ConfigurationError, TransientError
+from auth_adapters.errors import (
+    AdapterStateError,
+    AuthAdapterError,
+    BackendError,
+    ConfigurationError,
+    PoolTimeoutError,
+    TransientError,
+)
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction, Isolation
 
@@ -91,6 +99,14 @@ class Runner:
         self._dialect = dialect
         self._layout = layout
 
+    async def prepare(self) -> None:
+        """Before the first statement: check or set what the promises need."""
+        await self._mapped(self._dialect.prepare(self.connection))
+
+    async def join_transaction(self) -> None:
+        """Make sure that the connection is in the transaction its owner believes it to be in."""
+        await self._mapped(self._dialect.join_transaction(self.connection))
+
     async def statement(self, text: str) -> None:
         """One statement without parameters."""
         await self._execute(Request(text, ()))
@@ -114,7 +130,8 @@ class Runner:
 
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
-        return await run_operation(work.operation, self._execute)
+        # a statement of ours ends even when its caller is cancelled, and the operation puts back what it has set
+        return await run_operation(work.operation, self._execute, told=(AuthAdapterError, asyncio.CancelledError))
 
     async def _execute(self, request: Request) -> Answer:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
@@ -125,6 +142,8 @@ class Runner:
     async def _mapped(self, work: Coroutine[Any, Any, T]) -> T:
         try:
             return await uninterrupted(work)
+        except InvalidRequestError:  # SQLAlchemy's word for a connection that is closed, or a transaction that is over
+            failure: AuthAdapterError = AdapterStateError("the connection is closed, or its transaction has failed")
         except self._dialect.errors as error:
             failure = self._dialect.error(error, self._layout)
         raise failure from None
@@ -200,7 +219,9 @@ class EngineBackend(SqlVerbs):
             if not arriving.cancelled() and arriving.exception() is None:
                 await arriving.result().close()
             raise
-        except DBAPIError as error:
+        except SqlTimeoutError:
+            failure: AuthAdapterError = PoolTimeoutError("no connection of your engine's pool became free in time")
+        except self._dialect.errors as error:
             failure = self._dialect.error(error, self._layout)
         raise failure from None
 
@@ -221,8 +242,9 @@ class EngineBackend(SqlVerbs):
         async with self._my_turn() if self._single or (writes and self._dialect.one_writer) else nullcontext():
             connection = await self._connect()
             try:
-                await self._dialect.prepare(connection)
-                yield Runner(connection, self._dialect, self._layout)
+                runner = Runner(connection, self._dialect, self._layout)
+                await runner.prepare()
+                yield runner
             finally:
                 await asyncio.shield(connection.close())
 
@@ -331,8 +353,9 @@ class BoundTransaction(RunnerTransaction):
             connection = await self._owner.connection()
         else:
             connection = self._owner
+        runner = Runner(connection, self._dialect, self._layout)
         if connection is not self._prepared:
-            await self._dialect.prepare(connection)
+            await runner.prepare()
             self._prepared = connection
-        await self._dialect.join_transaction(connection)
-        return Runner(connection, self._dialect, self._layout)
+        await runner.join_transaction()
+        return runner

@@ -8,131 +8,15 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from random import uniform
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from auth_adapters.backends.sql.connections import Connector, Lease, PoolFigures, PoolOptions
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
 
-__all__ = ["Connections", "Connector", "Lease", "Pool", "PoolFigures", "PoolOptions"]
+__all__ = ["Pool"]
 
 RECOVERY: Final = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolOptions:
-    """Bounds of a pool; times in seconds.
-
-    size: connections at most. acquire_timeout: how long a caller waits for one. max_waiting: how many callers may wait.
-    connect_timeout: for making one. ping_after: one that was idle for so long is tried before use. max_idle: one that
-    was idle for so long is closed. max_lifetime: one that is so old (less up to a tenth) is replaced. close_timeout:
-    how long closing waits for what is under way.
-    """
-
-    size: int = 10
-    acquire_timeout: float = 30.0
-    max_waiting: int = 10_000
-    connect_timeout: float = 10.0
-    ping_after: float = 30.0
-    max_idle: float = 300.0
-    max_lifetime: float = 3_600.0
-    close_timeout: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFigures:
-    """A pool at one moment, for monitoring. wait_time: seconds, of all callers that had to wait since it was opened.
-
-    acquired, waited, timeouts, opened, lost, failures: how often since then a connection was taken, was waited for, was
-    not had in time, was made, was found dead, could not be made.
-    """
-
-    size: int
-    in_use: int
-    idle: int
-    waiting: int
-    wait_time: float
-    acquired: int
-    waited: int
-    timeouts: int
-    opened: int
-    lost: int
-    failures: int
-
-
-class Connector(Protocol):
-    """What a pool must know of a driver. Errors are ours; `terminate` never raises."""
-
-    async def connect(self) -> Any:
-        """A new connection."""
-        ...
-
-    async def ping(self, connection: Any) -> None:
-        """Raise unless it answers."""
-        ...
-
-    async def recover(self, connection: Any) -> None:
-        """Make one usable again whose statement was interrupted, or raise."""
-        ...
-
-    def is_alive(self, connection: Any) -> bool:
-        """Whether nothing is known against it."""
-        ...
-
-    async def close(self, connection: Any) -> None:
-        """End it politely."""
-        ...
-
-    def terminate(self, connection: Any) -> None:
-        """End it at once."""
-        ...
-
-
-class Connections(Protocol):
-    """Where connections come from and go back to: a `Pool` of ours, or one of the application's."""
-
-    @property
-    def figures(self) -> PoolFigures:
-        """How it is doing."""
-        ...
-
-    def take(self) -> "Lease | None":
-        """An idle connection that can be used as it is, if there is one and nobody waits."""
-        ...
-
-    async def acquire(self) -> "Lease":
-        """A connection, waiting for one if need be."""
-        ...
-
-    def release(self, lease: "Lease") -> None:
-        """Give a connection back, unharmed."""
-        ...
-
-    def discard(self, lease: "Lease") -> None:
-        """Give back a connection that is lost."""
-        ...
-
-    def interrupted(self, lease: "Lease") -> asyncio.Task[None]:
-        """Give back a connection whose statement or transaction was interrupted; the task makes it usable or ends
-        it.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Wait for what is under way, then let go."""
-        ...
-
-
-class Lease:
-    """A connection of the pool, idle or in use."""
-
-    __slots__ = ("connection", "expires", "used")
-
-    def __init__(self, connection: Any, now: float, lifetime: float) -> None:
-        self.connection: Any = connection
-        self.expires: float = now + lifetime * uniform(0.9, 1.0)  # noqa: S311  (spreads replacements, no secret)
-        self.used: float = now
 
 
 class Pool:
@@ -376,19 +260,21 @@ class Pool:
         self._leave(lease)
 
     def _retire(self, lease: Lease) -> None:
-        """End a connection that did nothing wrong."""
-        self._background(self._close_one(lease.connection))
-        self._leave(lease)
+        """End a connection that did nothing wrong. Its place is free when it is closed."""
+        self._leased.add(lease)
+        self._background(self._close_one(lease))
 
-    async def _close_one(self, connection: Any) -> None:
+    async def _close_one(self, lease: Lease) -> None:
         try:
             async with asyncio.timeout(RECOVERY):
-                await self._connector.close(connection)
+                await self._connector.close(lease.connection)
         except (TimeoutError, AuthAdapterError):
-            self._connector.terminate(connection)
+            self._connector.terminate(lease.connection)
         except BaseException:
-            self._connector.terminate(connection)
+            self._connector.terminate(lease.connection)
             raise
+        finally:
+            self._leave(lease)
 
     def _leave(self, lease: Lease) -> None:
         self._leased.discard(lease)
@@ -441,7 +327,7 @@ class Pool:
                 waiter.set_exception(AdapterStateError("the adapter was closed"))
         self._waiters.clear()
         while self._idle:
-            self._retire_idle(self._idle.pop())
+            self._retire(self._idle.pop())
         try:
             if self._leased or self._reserved:
                 self._all_back = self._loop.create_future()
@@ -454,6 +340,3 @@ class Pool:
                 self._drop(lease)
         while self._tasks:
             await asyncio.wait(self._tasks)
-
-    def _retire_idle(self, lease: Lease) -> None:
-        self._background(self._close_one(lease.connection))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from auth_adapters.backends.sql.connections import Connections, Lease, PoolFigures
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operations, Request, Work, run_operation
 from auth_adapters.backends.sql.owned import RunnerTransaction, Runs
-from auth_adapters.backends.sql.pool import Connections, Lease, PoolFigures
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import (
@@ -102,6 +102,7 @@ class PooledBackend(SqlVerbs):
         await asyncio.gather(*(pool.close() for pool in pools))
 
     async def create_tables(self) -> None:
+        self._written()
         pool = self._opened()
         lease = await pool.acquire()
         try:
@@ -275,10 +276,25 @@ class DriverBound(RunnerTransaction):
 
     def __init__(self, driver: Driver, connection: Any, operations: Operations) -> None:
         super().__init__(operations, 0)
+        self._driver = driver
+        self._connection = connection
         self._runner = DriverRunner(driver, connection)
 
     async def _ready(self) -> Runs:
         return self._runner
+
+    async def _perform(self, work: Work) -> Any:
+        if work.several:
+            self._check_transaction()
+        return await super()._perform(work)
+
+    async def savepoint(self) -> BackendTransaction:
+        self._check_transaction()
+        return await super().savepoint()
+
+    def _check_transaction(self) -> None:
+        if not self._driver.in_transaction(self._connection):
+            raise AdapterStateError("the bound connection is in no transaction: begin one on it first")
 
 
 async def _settle(pool: Connections, lease: Lease, error: BaseException, *, dirty: bool = False) -> None:

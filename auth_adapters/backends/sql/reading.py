@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from auth_adapters.backends.sql.pool import PoolOptions
+from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.options import DatabaseUrl, GivenOptions
 
 __all__ = ["place_of", "pool_options"]

@@ -6,6 +6,7 @@ None of it is ever closed.
 from typing import Any, Final
 
 import asyncmy
+from sqlalchemy import CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
@@ -41,6 +42,9 @@ class MySQLOwned(OwnedDialect):
     async def create_all(self, layout: Layout, runner: Runner) -> None:
         compiler = MySQLOperations(layout, _server(runner.connection)).compiler
         await create_absent(runner.rows, compiler, layout)
+
+    def made(self, result: CursorResult[Any]) -> int:
+        return 0 if result.returns_rows else result.lastrowid or 0
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Each connection of the driver's is looked at once."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any, Final, Protocol, TypeVar
 
+from sqlalchemy import CursorResult
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -57,6 +58,10 @@ class OwnedDialect(ABC):
     @abstractmethod
     def error(self, error: BaseException, layout: Layout) -> AuthAdapterError:
         """Our error for one of the driver's."""
+
+    def made(self, result: CursorResult[Any]) -> int:
+        """The number that the database made for a new row, where it tells by other means than rows; else 0."""
+        return 0
 
     async def prepare(self, connection: AsyncConnection) -> None:  # noqa: B027  (most need nothing)
         """Before the first statement on a connection: check or set what the promises need."""
@@ -137,7 +142,7 @@ class Runner:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)
         result = await self._mapped(self.connection.exec_driver_sql(request.text, parameters))
         rows = [tuple(row) for row in result.all()] if result.returns_rows else []
-        return Answer(rows, result.rowcount, 0 if result.returns_rows else result.lastrowid or 0)
+        return Answer(rows, result.rowcount, self._dialect.made(result))
 
     async def _mapped(self, work: Coroutine[Any, Any, T]) -> T:
         try:

@@ -1,5 +1,6 @@
 """asyncpg, as the pool and the operations use it."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ BEGIN: Final[dict[Isolation | None, str]] = {
     "repeatable_read": "BEGIN ISOLATION LEVEL REPEATABLE READ",
     "serializable": "BEGIN ISOLATION LEVEL SERIALIZABLE",
 }
+KIND: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean"
 STEPPED_DOWN: Final = "25006"
 
 
@@ -60,15 +62,30 @@ class PostgreSQLDriver(Driver):
         wanted = self._options.target_session_attrs
         for kind in ("standby", "any") if wanted == "prefer-standby" else (wanted,):
             for host, port in self._options.hosts:
-                place = {"host": host, "port": port, "target_session_attrs": kind}
                 try:
-                    return await asyncpg.connect(**{**self._arguments, **place}, timeout=self._options.connect_timeout)
+                    async with asyncio.timeout(self._options.connect_timeout):
+                        return await self._connect(host, port, kind)
                 except TimeoutError:
                     failure = ConnectionFailedError("the server did not answer in time (connect_timeout)")
                 except Exception as error:  # noqa: BLE001  (mapped at one place)
                     failure = self.error(error)
         assert failure is not None
         raise failure from None
+
+    async def _connect(self, host: str, port: int, kind: str | None) -> Any:
+        """To one host. (asyncpg can tell the kinds apart too, but leaves open the connections that it turns down.)"""
+        connection = await asyncpg.connect(host=host, port=port, timeout=None, **self._arguments)
+        if kind in (None, "any"):
+            return connection
+        try:
+            standby, read_only = await connection.fetchrow(KIND)
+        except BaseException:
+            connection.terminate()
+            raise
+        if kind in ("standby" if standby else "primary", "read-only" if read_only else "read-write"):
+            return connection
+        await connection.close()
+        raise ConnectionFailedError(f"the server is not {kind}, which target_session_attrs asks for")
 
     async def ping(self, connection: Any) -> None:
         await self.statement(connection, "SELECT 1")

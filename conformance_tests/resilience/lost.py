@@ -94,7 +94,8 @@ class TestKilledServers:
             assert len(stored) == len(set(stored))
             assert set(acknowledged) <= set(stored)
             assert failures
-            assert [repr(error) for error in failures if not isinstance(error, ConnectionFailedError)] == []
+            others = [repr(error) for error in failures if not isinstance(error, ConnectionFailedError)]
+            assert others == [], others
             await nothing_leaked(db, outside, 5)
 
     async def test_a_server_that_is_down_is_a_typed_error_at_once(self, outside: Outside) -> None:

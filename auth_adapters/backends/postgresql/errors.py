@@ -62,7 +62,7 @@ def postgresql_error(error: BaseException, layout: Layout) -> AuthAdapterError:
         return _by_code(str(_code(cause)), cause, layout)
     if isinstance(cause, ssl.SSLError):
         return ConnectionFailedError("a TLS connection could not be made")
-    if isinstance(cause, OSError | asyncpg.PostgresError) or "closed" in str(cause):
+    if isinstance(cause, OSError | asyncpg.PostgresError | asyncpg.InternalClientError) or "closed" in str(cause):
         return ConnectionFailedError("the connection to the database failed or was lost")
     if isinstance(cause, asyncpg.exceptions.ClientConfigurationError):
         return ConfigurationError("asyncpg cannot connect with these options")

@@ -43,6 +43,7 @@ UNREACHABLE: Final = {
     "3D000": "the server has no database of this name",
     "25P03": "a transaction was idle for too long",
 }
+DRIVER: Final = asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError
 LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
 NUMERIC: Final = frozenset({"22003", "22P02"})
 
@@ -100,7 +101,7 @@ def _code(cause: BaseException) -> str | None:
 
 def _cause(error: BaseException) -> BaseException:
     """The driver's own error below SQLAlchemy's."""
-    while not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | AuthAdapterError):
+    while not isinstance(error, DRIVER | OSError | AuthAdapterError):
         inner = getattr(error, "orig", None) or error.__cause__ or error.__context__
         if inner is None:
             return error

@@ -4,7 +4,6 @@ The topics in which connections and transactions matter; the SQL is that of `tes
 """
 
 from collections.abc import AsyncIterator
-from types import MappingProxyType
 from typing import Any
 
 import asyncmy
@@ -74,9 +73,6 @@ class OwnedHarness(FamilyHarness):
     """One engine or pool per database name, of the application's."""
 
     prefix = "owned_"
-    deviations = MappingProxyType(
-        {"test_nothing_is_logged_with_a_value": "the application's own connections log what they are given, if asked"}
-    )
 
     def __init__(self, url: str, kind: str) -> None:
         super().__init__(url)

@@ -103,6 +103,7 @@ class Runner:
         self.connection = connection
         self._dialect = dialect
         self._layout = layout
+        self._turn = asyncio.Lock()
 
     async def prepare(self) -> None:
         """Before the first statement: check or set what the promises need."""
@@ -146,11 +147,18 @@ class Runner:
 
     async def _mapped(self, work: Coroutine[Any, Any, T]) -> T:
         try:
+            await self._turn.acquire()  # a driver hangs or fails when two tasks speak on one connection
+        except BaseException:
+            work.close()
+            raise
+        try:
             return await uninterrupted(work)
         except InvalidRequestError:  # SQLAlchemy's word for a connection that is closed, or a transaction that is over
             failure: AuthAdapterError = AdapterStateError("the connection is closed, or its transaction has failed")
         except self._dialect.errors as error:
             failure = self._dialect.error(error, self._layout)
+        finally:
+            self._turn.release()
         raise failure from None
 
 

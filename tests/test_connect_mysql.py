@@ -71,6 +71,7 @@ def test_times_and_bounds() -> None:
         ("mysql://ada:secret@db.example", "the name of a database is needed"),
         (f"{URL}?charset=latin1secret", "charset takes utf8mb4"),
         (f"{URL}?ssl-mode=secret", "ssl-mode takes one of DISABLED"),
+        (f"{URL}?ssl-mode=PREFERRED&ssl-ca=/secret", "ssl-mode=PREFERRED uses no certificate"),
         (f"{URL}?ssl-ca=/secret", "a file that ssl-ca"),
         (f"{URL}?colour=secret", "MySQL or MariaDB has no option 'colour'"),
         (f"{URL}?lock_timeout=secret", "lock_timeout takes a whole number"),

@@ -63,6 +63,10 @@ def _tls(given: GivenOptions) -> dict[str, Any]:
     mode = (mode or ("verify_ca" if files["ssl_ca"] else "preferred")).lower().replace("-", "_")
     if mode not in SSL_MODES:
         raise ConfigurationError(f"ssl-mode takes one of {', '.join(one.upper() for one in SSL_MODES)}")
+    if mode in ("disabled", "preferred") and any(files.values()):
+        raise ConfigurationError(
+            f"ssl-mode={mode.upper()} uses no certificate: say REQUIRED, VERIFY_CA or VERIFY_IDENTITY"
+        )
     for path in files.values():
         if path and not Path(path).is_file():
             raise ConfigurationError("a file that ssl-ca, ssl-cert or ssl-key names does not exist")

@@ -71,7 +71,8 @@ ENTRIES = {
 
 def start(name: str) -> None:
     """Start servers, print their URLs, the one asked for first, and run until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that runs this behind `&` has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         for server in ENTRIES[name].start(stack):
             print(server.url, flush=True)

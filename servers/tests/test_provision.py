@@ -85,14 +85,17 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_line_prints_a_url_and_ends_cleanly(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "servers", "start", "postgresql"]
+    command = ["sh", "-c", "trap '' INT; exec \"$0\" -m servers start postgresql", sys.executable]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
         url = started.stdout.readline().strip()
         server = servers.PostgreSQL(url, (), {})
         ((data,),) = server.run_sql("SHOW data_directory")
         started.send_signal(number)
-        assert started.wait(timeout=20) == 0
+        try:
+            assert started.wait(timeout=20) == 0
+        finally:
+            started.kill()
     until(lambda: not traces(str(Path(data).parent)))
 
 

@@ -106,6 +106,8 @@ class BackendAdapter(Verbs):
             raise InvalidQueryError(f"isolation is one of {', '.join(filter(None, ISOLATIONS))}")
         self._check_open()
         self._require("transactions", "transaction")
+        if isolation == "serializable":
+            self._require("serializable", "a serializable transaction")
         handle: BackendTransaction = await self._run("begin", "", self._backend.begin, isolation)
         task = asyncio.current_task()
         tx = TransactionAdapter(self, handle, "transaction")

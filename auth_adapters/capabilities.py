@@ -1,7 +1,8 @@
 """What one adapter instance can do beyond what every adapter must."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["Capabilities", "Storage"]
 
@@ -14,6 +15,8 @@ class Capabilities:
 
     transactions: bool = False
     """`transaction()` and `run_transaction()`: all or nothing, isolated from others."""
+    serializable: bool = False
+    """`transaction(isolation="serializable")`: as if one transaction ran after the other."""
     savepoints: bool = False
     """`transaction()` inside a transaction: the inner part can be undone alone."""
     atomic_batches: bool = False
@@ -40,6 +43,8 @@ class Storage:
     boolean False: 0 and 1. json False: JSON text. arrays False: JSON text. uuid False: the canonical 36 characters;
     True: `uuid.UUID`. datetime: "text": `2026-01-31T12:00:00.000Z`, which sorts as time does. "aware": datetimes in
     UTC. "naive": datetimes in UTC without a time zone. "written": sent as that text, comes back aware in UTC.
+    bytes False: hexadecimal text, which sorts as they do. object_id None: an id of 24 hexadecimal digits is text; else
+    it is wrapped by this function, and `str` is the way back.
     """
 
     boolean: bool = False
@@ -47,3 +52,5 @@ class Storage:
     json: bool = False
     arrays: bool = False
     uuid: bool = False
+    bytes: bool = True
+    object_id: Callable[[str], Any] | None = None

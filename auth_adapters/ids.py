@@ -1,5 +1,7 @@
 """How ids are made, and how their text at the API becomes a stored value and back."""
 
+import itertools
+import os
 import secrets
 import string
 import time
@@ -10,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from auth_adapters.schema.composition import IdMode
 
-__all__ = ["IdScheme", "Unparsable", "id_scheme", "random_id", "uuid4", "uuid7"]
+__all__ = ["OBJECT_ID_LENGTH", "IdScheme", "Unparsable", "id_scheme", "object_id", "random_id", "uuid4", "uuid7"]
 
 ALPHABET: Final = (string.ascii_letters + string.digits).encode()
 EVEN: Final = bytes(ALPHABET[byte % len(ALPHABET)] for byte in range(256))
@@ -18,6 +20,11 @@ UNEVEN: Final = bytes(range(256 - 256 % len(ALPHABET), 256))
 """Bytes that would make some letters likelier than others."""
 MAX_SERIAL: Final = 2**63 - 1
 MAX_ID_LENGTH: Final = 255
+OBJECT_ID_LENGTH: Final = 24
+HEXADECIMAL: Final = frozenset("0123456789abcdef")
+ORIGIN: Final[list[Any]] = [None, ""]
+"""The process, and its random part of an `object_id`: a forked one gets another."""
+COUNTER: Final = itertools.count(secrets.randbits(24))
 
 Generated: TypeAlias = Literal["serial", "database"]
 
@@ -34,7 +41,7 @@ class IdScheme:
     canonical spelling. render: the way back.
     """
 
-    kind: Literal["string", "uuid", "integer"]
+    kind: Literal["string", "uuid", "objectid", "integer"]
     make: Callable[[], str] | None
     generated: Generated | None
     parse: Callable[[str], Any]
@@ -69,6 +76,13 @@ def uuid7() -> str:
     return str(uuid.UUID(int=number))
 
 
+def object_id() -> str:
+    """24 hexadecimal digits: the time in seconds, 5 random bytes of this process, and a number that counts up."""
+    if ORIGIN[0] != os.getpid():
+        ORIGIN[:] = [os.getpid(), secrets.token_hex(5)]
+    return f"{int(time.time()) & 0xFFFFFFFF:08x}{ORIGIN[1]}{next(COUNTER) & 0xFFFFFF:06x}"
+
+
 def _parse_text(text: str) -> str:
     if not 1 <= len(text) <= MAX_ID_LENGTH:
         raise Unparsable
@@ -85,6 +99,12 @@ def _parse_uuid(text: str) -> uuid.UUID:
     return parsed
 
 
+def _parse_object_id(text: str) -> str:
+    if len(text) != OBJECT_ID_LENGTH or not HEXADECIMAL.issuperset(text):
+        raise Unparsable
+    return text
+
+
 def _parse_serial(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 19) or text[0] == "0" or int(text) > MAX_SERIAL:
         raise Unparsable
@@ -95,6 +115,7 @@ SCHEMES: Final = {
     "random": IdScheme(kind="string", make=random_id, generated=None, parse=_parse_text, render=str),
     "uuid4": IdScheme(kind="uuid", make=uuid4, generated=None, parse=_parse_uuid, render=str),
     "uuid7": IdScheme(kind="uuid", make=uuid7, generated=None, parse=_parse_uuid, render=str),
+    "objectid": IdScheme(kind="objectid", make=object_id, generated=None, parse=_parse_object_id, render=str),
     "serial": IdScheme(kind="integer", make=None, generated="serial", parse=_parse_serial, render=str),
     "database": IdScheme(kind="uuid", make=None, generated="database", parse=_parse_uuid, render=str),
 }

@@ -66,6 +66,7 @@ def _table(schema: Schema, name: str, model: Model, storage: Storage) -> Table:
         primary_key=tuple(column_name(schema, name, part) for part in model.primary_key),
         indexes=_indexes(schema, name, model, table),
         foreign_keys=_foreign_keys(schema, name, model, table),
+        expires=column_name(schema, name, model.expires) if model.expires else None,
     )
 
 

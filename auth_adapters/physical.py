@@ -46,7 +46,8 @@ Slot: TypeAlias = int
 Values: TypeAlias = tuple[Any, ...]
 Row: TypeAlias = tuple[Any, ...]
 ColumnKind: TypeAlias = Literal[
-    "string", "text", "integer", "float", "boolean", "datetime", "json", "string[]", "integer[]", "bytes", "uuid"
+    "string", "text", "integer", "float", "boolean", "datetime", "json", "string[]", "integer[]", "bytes", "uuid",
+    "objectid",
 ]
 Op: TypeAlias = Literal["eq", "lt", "lte", "gt", "gte", "in", "contains", "starts_with", "ends_with", "is_null"]
 
@@ -89,7 +90,7 @@ class TableIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
-    """One table. model: the logical name it stands for."""
+    """One table. model: the logical name it stands for. expires: the column of when a row is of no use any more."""
 
     name: str
     model: str
@@ -98,6 +99,7 @@ class Table:
     primary_key: tuple[str, ...]
     indexes: tuple[TableIndex, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    expires: str | None = None
 
     @property
     def whole_name(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from auth_adapters.capabilities import Storage
 from auth_adapters.errors import InvalidValueError
-from auth_adapters.ids import IdScheme, Unparsable
+from auth_adapters.ids import OBJECT_ID_LENGTH, IdScheme, Unparsable
 from auth_adapters.physical import ColumnKind
 from auth_adapters.schema.fields import DEFAULT_LENGTH, Field
 
@@ -295,7 +295,14 @@ def _check_bytes(where: str, value: Any) -> bytes:
 
 def _bytes(where: str, field: Field, storage: Storage) -> ValueCodec:
     store = partial(_check_bytes, where)
-    return ValueCodec(kind="bytes", length=None, store=store, compare=store, load=None)
+    if storage.bytes:
+        return ValueCodec(kind="bytes", length=None, store=store, compare=store, load=None)
+    written = partial(_bytes_as_text, where)
+    return ValueCodec(kind="bytes", length=None, store=written, compare=written, load=bytes.fromhex)
+
+
+def _bytes_as_text(where: str, value: Any) -> str:
+    return _check_bytes(where, value).hex()
 
 
 MAKERS: Final[Mapping[str, Callable[[str, Field, Storage], ValueCodec]]] = {
@@ -314,6 +321,8 @@ MAKERS: Final[Mapping[str, Callable[[str, Field, Storage], ValueCodec]]] = {
 
 
 def _id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
+    if ids.kind == "objectid":
+        return _object_id_codec(where, ids, storage)
     as_text = ids.kind == "uuid" and not storage.uuid
 
     def compare(value: Any) -> Any:
@@ -326,6 +335,22 @@ def _id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
         store=partial(_store_id, where, compare),
         compare=compare,
         load=None if ids.kind == "string" or as_text else ids.render,
+    )
+
+
+def _object_id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
+    wrap = storage.object_id
+
+    def compare(value: Any) -> Any:
+        text = ids.parse(check_text(where, value))
+        return wrap(text) if wrap else text
+
+    return ValueCodec(
+        kind="objectid" if wrap else "string",
+        length=None if wrap else OBJECT_ID_LENGTH,
+        store=partial(_store_id, where, compare),
+        compare=compare,
+        load=ids.render if wrap else None,
     )
 
 

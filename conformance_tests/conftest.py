@@ -3,8 +3,8 @@
 The toy package is tested from outside, in an environment of its own: see test_wheel.py.
 """
 
-from servers.fixtures import mariadb_server, mysql_server, pgbouncer_server, postgresql_server
+from servers.fixtures import mariadb_server, mongodb_server, mysql_server, pgbouncer_server, postgresql_server
 
-__all__ = ["mariadb_server", "mysql_server", "pgbouncer_server", "postgresql_server"]
+__all__ = ["mariadb_server", "mongodb_server", "mysql_server", "pgbouncer_server", "postgresql_server"]
 
 collect_ignore = ["thirdparty"]

@@ -297,6 +297,7 @@ class MemoryBackend(MemoryVerbs):
     storage: Storage = Storage(boolean=True, datetime="aware")
     capabilities: Capabilities = Capabilities(
         transactions=True,
+        serializable=True,
         savepoints=True,
         atomic_batches=True,
         atomic_bulk=True,

@@ -13,8 +13,8 @@ from auth_adapters.schema.validation import validate
 
 __all__ = ["IdMode", "Schema", "compose"]
 
-IdMode: TypeAlias = Literal["random", "uuid4", "uuid7", "serial", "database"] | Callable[[], str]
-ID_MODES: Final = frozenset({"random", "uuid4", "uuid7", "serial", "database"})
+IdMode: TypeAlias = Literal["random", "uuid4", "uuid7", "objectid", "serial", "database"] | Callable[[], str]
+ID_MODES: Final = frozenset({"random", "uuid4", "uuid7", "objectid", "serial", "database"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Schema:
     """All models of one deployment. Frozen; a wrong one raises `SchemaError` here, not later.
 
     models: by logical name. ids: how the primary keys `id` are made: "random" (32 letters and digits), "uuid4",
-    "uuid7", "serial" (integers made by the database), "database" (whatever the database makes by itself), or a
-    function that returns a new string. At the API an id is a string in every mode. naming: the physical names.
+    "uuid7", "objectid" (24 hexadecimal digits; on MongoDB an `ObjectId`), "serial" (integers made by the database),
+    "database" (whatever the database makes by itself), or a function that returns a new string. At the API an id is a string in every mode. naming: the physical names.
     """
 
     models: Mapping[str, Model]

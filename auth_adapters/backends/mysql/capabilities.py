@@ -8,6 +8,7 @@ __all__ = ["CAPABILITIES", "STORAGE"]
 
 CAPABILITIES: Final = Capabilities(
     transactions=True,
+    serializable=True,
     savepoints=True,
     atomic_batches=True,
     atomic_bulk=True,

@@ -1,0 +1,51 @@
+"""Where a column is in a document: under its own name, or under `_id` if it is the whole primary key."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from auth_adapters.errors import SchemaError
+from auth_adapters.physical import Layout, Table
+
+__all__ = ["COUNTERS", "JOINED", "KEY", "RANK", "TOUCHED", "check_names", "column_at", "paths"]
+
+KEY: Final = "_id"
+RESERVED: Final = "_auth_"
+TOUCHED: Final = "_auth_touched"
+"""A number in a document that others refer to. It counts up when one of them is written: see `references`."""
+JOINED: Final = "_auth_joined"
+"""With a number behind it, the documents that a `$lookup` found; never stored."""
+RANK: Final = "_auth_rank"
+"""A document's place among those of one parent; never stored."""
+COUNTERS: Final = "auth_adapters_counters"
+"""The collection of the last serial ids, by collection."""
+MAX_NAMESPACE: Final = 255
+
+
+@lru_cache(maxsize=1_024)
+def paths(table: Table) -> Mapping[str, str]:
+    """The key of each column in a document."""
+    key = table.primary_key[0] if len(table.primary_key) == 1 else None
+    return MappingProxyType({column: KEY if column == key else column for column in table.columns})
+
+
+def column_at(table: Table, path: str) -> str:
+    """The way back."""
+    return table.primary_key[0] if path == KEY and len(table.primary_key) == 1 else path
+
+
+def check_names(layout: Layout, database: str) -> None:
+    """Raise `SchemaError` for a name that MongoDB would read as more than a name, or that is taken."""
+    for table in layout.tables.values():
+        wrong = table.name.startswith("system.") or "$" in table.name or ".." in f".{table.name}."
+        if wrong or table.name == COUNTERS:
+            raise SchemaError(f"MongoDB has no collection of the name {table.name!r} for {table.model!r}")
+        if len(f"{table.schema or database}.{table.name}".encode()) > MAX_NAMESPACE:
+            raise SchemaError(f"the collection of {table.model!r} has too long a name for MongoDB")
+        for column in table.columns.values():
+            where = f"{table.model}.{column.field}"
+            if "." in column.name or column.name.startswith(("$", RESERVED)):
+                raise SchemaError(f"{where}: a name in MongoDB holds no dot and begins neither with $ nor {RESERVED}")
+            if column.name == KEY and table.primary_key != (KEY,):
+                raise SchemaError(f"{where}: _id is the primary key of a document")

@@ -1,0 +1,87 @@
+"""Changing columns that are references, or that others refer to."""
+
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from auth_adapters.backends.mongodb.erasing import sweep
+from auth_adapters.backends.mongodb.errors import told
+from auth_adapters.backends.mongodb.filters import Document
+from auth_adapters.backends.mongodb.names import KEY, paths
+from auth_adapters.backends.mongodb.references import parents_of, touch, touched, unfounded
+from auth_adapters.backends.mongodb.scope import Scope, stored_row
+from auth_adapters.cascades import Find, run_async
+from auth_adapters.errors import TransientError
+from auth_adapters.physical import Table
+from auth_adapters.rules import check_references
+
+__all__ = ["change_checked", "change_checked_in_steps", "change_many_checked"]
+
+ATTEMPTS = 32
+
+
+async def _check(scope: Scope, table: Table, before: Document, assigned: Document) -> None:
+    """Raise `ForeignKeyViolationError` unless a document may change so. The new parents have been touched then."""
+
+    async def find(question: Find) -> list[Any]:
+        path = paths(question.table)[question.column]
+        there = await touched(scope.collections, question.table, path, question.values, scope.session)
+        return [None] * there
+
+    after = {**before, **assigned}
+    steps = check_references(scope.layout, table, stored_row(table, before), stored_row(table, after))
+    await run_async(steps, find)
+
+
+async def change_checked(
+    scope: Scope, table: Table, asked: Document, assigned: Document, changes: Any, wanted: Document | None
+) -> Document | None:
+    """In a transaction: change one document that a filter lets through. It as it is now, or None."""
+    found = await scope.find(table, asked, limit=1)
+    if not found:
+        return None
+    await _check(scope, table, found[0], assigned)
+    return await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
+
+
+async def change_many_checked(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
+    """Change every document that a filter lets through; how many."""
+    found = await scope.find(table, asked)
+    for document in found:
+        await _check(scope, table, document, assigned)
+    return await scope.change(table, [one[KEY] for one in found], {"$set": assigned})
+
+
+async def change_checked_in_steps(
+    scope: Scope, table: Table, asked: Document, assigned: Document, changes: Any, wanted: Document | None
+) -> Document | None:
+    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document."""
+    for _ in range(ATTEMPTS):
+        found = await scope.find(table, asked, limit=1)
+        if not found:
+            return None
+        before = found[0]
+        await _check(scope, table, before, assigned)
+        document = await _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
+        if document is None:
+            continue
+        new = [one for one in parents_of(scope.layout, table, [{**before, **assigned}]) if one.key.column in assigned]
+        orphaned = await touch(scope.collections, new, None)
+        if orphaned is None:
+            return document
+        if orphaned.key.on_delete in ("cascade", "set_null"):
+            await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values])
+        else:
+            back = {path: before.get(path) for path in assigned}
+            await told(scope.of(table).update_one({KEY: before[KEY]}, {"$set": back}), table)
+        raise unfounded(table, orphaned.key)
+    raise TransientError("others changed the same document all the time; safe to retry")
+
+
+async def _changed(
+    scope: Scope, table: Table, asked: Document, changes: Any, wanted: Document | None
+) -> Document | None:
+    work = scope.of(table).find_one_and_update(
+        asked, changes, wanted, return_document=ReturnDocument.AFTER, session=scope.session
+    )
+    return await told(work, table)

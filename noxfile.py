@@ -20,6 +20,7 @@ nox.options.sessions = [
     "postgresql",
     "mariadb",
     "mysql",
+    "mongodb",
     "faults",
     "servers",
     "wheel",
@@ -110,6 +111,14 @@ def mysql(session: nox.Session) -> None:
         on_database(session, "mysql")
     elif not os.environ.get("AUTH_ADAPTERS_MYSQL_OPTIONAL"):
         session.error("MySQL cannot be had here: see above")
+
+
+@nox.session(tags=["server"])
+def mongodb(session: nox.Session) -> None:
+    """The suite on a real MongoDB: a replica set, a server that stands alone, an application's client and sessions; and
+    what befalls them, on a set of three.
+    """
+    on_database(session, "mongodb")
 
 
 def on_database(session: nox.Session, name: str) -> None:

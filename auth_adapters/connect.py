@@ -31,15 +31,13 @@ SERVERS: Final[Mapping[str, str]] = {
     "mysql+asyncmy": "mysql",
     "mariadb": "mysql",
     "mariadb+asyncmy": "mysql",
+    "mongodb": "mongodb",
+    "mongodb+srv": "mongodb",
 }
 """URL schemes, and the backend module (which is the extra, too) behind each."""
-PLANNED: Final[Mapping[str, str]] = {
-    "mongodb": "MongoDB",
-    "mongodb+srv": "MongoDB",
-}
 ACCEPTED: Final = (
-    "postgresql://user:password@host/database, mysql://..., mariadb://..., sqlite:///auth.db, ./auth.db, :memory:, "
-    "memory:// or nothing (SQLite in auth.db)"
+    "postgresql://user:password@host/database, mysql://..., mariadb://..., mongodb://..., sqlite:///auth.db, "
+    "./auth.db, :memory:, memory:// or nothing (SQLite in auth.db)"
 )
 
 ENGINES: Final[Mapping[str, tuple[str, str]]] = {
@@ -62,9 +60,10 @@ def connect(
 ) -> Adapter:
     """An adapter for a database, not open yet.
 
-    target: a URL (`postgresql://user:password@host/database`, `mysql://...`, `mariadb://...`, `sqlite:///auth.db`,
-    `sqlite:////var/lib/auth.db`, `file:./auth.db`, `memory://`), a path (anything with a separator or ending in .db,
-    .sqlite or .sqlite3), `:memory:` (SQLite), an SQLAlchemy `AsyncEngine`, or a pool of asyncpg or asyncmy, of the
+    target: a URL (`postgresql://user:password@host/database`, `mysql://...`, `mariadb://...`, `mongodb://...`,
+    `mongodb+srv://...`, `sqlite:///auth.db`, `sqlite:////var/lib/auth.db`, `file:./auth.db`, `memory://`), a path
+    (anything with a separator or ending in .db, .sqlite or .sqlite3), `:memory:` (SQLite), an SQLAlchemy
+    `AsyncEngine`, a pool of asyncpg or asyncmy, or an `AsyncMongoClient` of PyMongo or a database of one, of the
     application's (never closed by us), or a `Backend`. None: the environment's DATABASE_URL, else MONGODB_URI, else
     `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
 
@@ -75,8 +74,10 @@ def connect(
     PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
     target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
     replica), channel_binding, gssencmode. Of MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl,
-    lock_timeout (10), unix_socket, charset, read_url. connection_limit and pool_timeout are other names of pool_size
-    and acquire_timeout.
+    lock_timeout (10), unix_socket, charset, read_url. Of MongoDB: pool_size, connect_timeout, acquire_timeout,
+    statement_timeout and max_idle as above, server_selection_timeout (30), w ("majority"), journal, wtimeout,
+    read_concern, read_preference, ttl and validators (False), and PyMongo's own by PyMongo's names. connection_limit
+    and pool_timeout are other names of pool_size and acquire_timeout.
 
     Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
     """
@@ -94,6 +95,9 @@ def connect(
     if _is_engine(target):
         return _adapter(_from_engine(target, options), schema, observe)
     driver = type(target).__module__.partition(".")[0]
+    if driver == "pymongo":
+        module = _module("auth_adapters.backends.mongodb", "mongodb")
+        return _adapter(module.read_client(target, options), schema, observe)
     if driver in POOLS and hasattr(target, "acquire"):
         return _adapter(_from_pool(target, driver, options), schema, observe)
     raise ConfigurationError(f"cannot connect to an object of type {type(target).__name__}; give {ACCEPTED}")
@@ -107,7 +111,7 @@ def _server(text: str) -> tuple[str, str] | None:
     """The backend module and the URL, if the text leads to a server."""
     scheme, separator, _ = text.partition("://")
     known = text.partition(":")[0].lower()
-    if not separator and known != text.lower() and known in {*SERVERS, *PLANNED}:
+    if not separator and known != text.lower() and known in SERVERS:
         raise ConfigurationError(f"two slashes follow the scheme of a URL: {known}://user:password@host/database")
     module = SERVERS.get(scheme.lower())
     if module is None or (not separator and scheme != text):
@@ -149,9 +153,6 @@ def _from_text(text: str, options: Mapping[str, Any]) -> Backend:
         if rest.strip("/"):
             raise ConfigurationError("the memory backend takes no path: memory://")
         return _memory(options)
-    if separator and scheme.partition("+")[0] in PLANNED:
-        name = PLANNED[scheme.partition("+")[0]]
-        raise ConfigurationError(f"{name} is not available in this version; there are: {ACCEPTED}")
     if separator and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme) and rest.startswith("//"):
         raise ConfigurationError(f"no database goes by the URL scheme {scheme!r}; there are: {ACCEPTED}")
     if "@" in rest and not rest.startswith(("/", "\\")):
@@ -200,7 +201,7 @@ def _from_engine(engine: Any, options: Mapping[str, Any]) -> Backend:
     if not getattr(engine.dialect, "is_async", False):
         raise ConfigurationError("this SQLAlchemy engine is synchronous; give one of create_async_engine")
     if name not in ENGINES:
-        raise ConfigurationError(f"engines of {PLANNED.get(name, name)} cannot be used in this version")
+        raise ConfigurationError(f"engines of {name} cannot be used in this version")
     _no_options(options, "an engine of yours")
     backend: Backend = _made_by(ENGINES[name])(engine)
     return backend

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from auth_adapters.errors import ConfigurationError
 
-__all__ = ["DatabaseUrl", "GivenOptions", "parse_url"]
+__all__ = ["DatabaseUrl", "GivenOptions", "parse_url", "place_of"]
 
 TRUE: Final = frozenset({"1", "true", "yes", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -139,3 +139,16 @@ class GivenOptions:
 
     def _wrong(self, name: str, takes: str) -> ConfigurationError:
         return ConfigurationError(f"{name} takes {takes}")
+
+
+def place_of(
+    url: DatabaseUrl, given: GivenOptions, default_port: int
+) -> tuple[tuple[tuple[str, int], ...], str | None, str | None, str | None]:
+    """Hosts with ports, user, password and database: those of the URL, each replaced by one given by name."""
+    port = given.count("port", default=0, least=0)
+    host = given.text("host")
+    hosts = tuple((one, None) for one in host.split(",")) if host else url.hosts or (("localhost", None),)
+    placed = tuple((name, port or at or default_port) for name, at in hosts)
+    user = given.text("user") or url.user
+    password = given.text("password") or url.password
+    return placed, user, password, given.text("database", "dbname") or url.database

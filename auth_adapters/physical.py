@@ -46,7 +46,17 @@ Slot: TypeAlias = int
 Values: TypeAlias = tuple[Any, ...]
 Row: TypeAlias = tuple[Any, ...]
 ColumnKind: TypeAlias = Literal[
-    "string", "text", "integer", "float", "boolean", "datetime", "json", "string[]", "integer[]", "bytes", "uuid",
+    "string",
+    "text",
+    "integer",
+    "float",
+    "boolean",
+    "datetime",
+    "json",
+    "string[]",
+    "integer[]",
+    "bytes",
+    "uuid",
     "objectid",
 ]
 Op: TypeAlias = Literal["eq", "lt", "lte", "gt", "gte", "in", "contains", "starts_with", "ends_with", "is_null"]

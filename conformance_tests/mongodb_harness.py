@@ -80,7 +80,7 @@ class MongoDBHarness(Harness):
         return self.counters[database].count
 
     async def open_connections(self, database: str) -> int:
-        pipeline = [
+        pipeline: list[dict[str, Any]] = [
             {"$currentOp": {"allUsers": True, "idleConnections": True}},
             {"$match": {"appName": self.place(database)}},
         ]

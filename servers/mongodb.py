@@ -109,14 +109,15 @@ class MongoDB(Server):
 def mongodb(*, members: int = 1, standalone: bool = False, settings: Mapping[str, str] | None = None) -> MongoDB:
     """MongoDB: that of `AUTH_ADAPTERS_TEST_MONGODB_URL`, else a replica set started here. settings: its parameters.
 
-    members: of the replica set. standalone: one server that is in no replica set, and so knows no transactions.
+    members: of the replica set. standalone: one server that is in no replica set, and so knows no transactions. Both are
+    started here in any case: the environment has a replica set, of however many.
 
     Raises:
         ServerUnavailableError: it cannot be had.
         ServerError: it did not start.
 
     """
-    if url := os.environ.get(MONGODB.variable):
+    if not standalone and members == 1 and (url := os.environ.get(MONGODB.variable)):
         return MongoDB(url)
     found, chosen = mongodb_tools(), {**SETTINGS, **(settings or {})}
     made: list[Process] = []

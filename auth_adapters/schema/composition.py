@@ -23,7 +23,8 @@ class Schema:
 
     models: by logical name. ids: how the primary keys `id` are made: "random" (32 letters and digits), "uuid4",
     "uuid7", "objectid" (24 hexadecimal digits; on MongoDB an `ObjectId`), "serial" (integers made by the database),
-    "database" (whatever the database makes by itself), or a function that returns a new string. At the API an id is a string in every mode. naming: the physical names.
+    "database" (whatever the database makes by itself), or a function that returns a new string. At the API an id is
+    a string in every mode. naming: the physical names.
     """
 
     models: Mapping[str, Model]

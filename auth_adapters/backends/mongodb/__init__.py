@@ -2,5 +2,6 @@
 
 from auth_adapters.backends.mongodb.backend import MongoDBBackend, MongoDBClientBackend
 from auth_adapters.backends.mongodb.options import MongoDBOptions
+from auth_adapters.backends.mongodb.reading import read_backend, read_client
 
-__all__ = ["MongoDBBackend", "MongoDBClientBackend", "MongoDBOptions"]
+__all__ = ["MongoDBBackend", "MongoDBClientBackend", "MongoDBOptions", "read_backend", "read_client"]

@@ -1,6 +1,6 @@
 """The backends on MongoDB: on a client of ours, and on the application's."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import pymongo
@@ -42,14 +42,13 @@ class MongoDBBackend(MongoDBVerbs):
 
     async def open(self, layout: Layout) -> None:
         check_names(layout, self.options.database)
+        if self.options.ttl:
+            _check_expiring(layout)
         client = self._client()
         try:
             with pymongo.timeout(self.options.connect_timeout):
                 hello = await told(client.admin.command("hello"))
-            if hello["maxWireVersion"] < MINIMUM:
-                raise ConfigurationError("this MongoDB is too old; 5.0 is the oldest that works")
-            if self.options.ttl:
-                _check_expiring(layout)
+            _check_version(hello)
         except BaseException:
             await uninterrupted(self._let_go(client))
             raise
@@ -117,6 +116,11 @@ class MongoDBClientBackend(MongoDBBackend):
 
     async def _let_go(self, client: Client) -> None:
         pass
+
+
+def _check_version(hello: Mapping[str, Any]) -> None:
+    if hello["maxWireVersion"] < MINIMUM:
+        raise ConfigurationError("this MongoDB is too old; 5.0 is the oldest that works")
 
 
 def _check_expiring(layout: Layout) -> None:

@@ -81,9 +81,7 @@ class Collections:
         """See that they are there. Raises `TableMissingError`."""
         there = await told(self.collection(table).index_information(), table)
         if not there:
-            raise TableMissingError(
-                f"the collection of {table.model!r} is not there; await adapter.create_tables()"
-            )
+            raise TableMissingError(f"the collection of {table.model!r} is not there; await adapter.create_tables()")
         for wanted in wanted_indexes(table, ttl=self._options.ttl):
             if wanted.unique and not any(wanted.is_like(_described(one)) for one in there.values()):
                 raise TableMissingError(
@@ -126,7 +124,8 @@ class Collections:
         asked = self._counters(table).find_one_and_update(
             {KEY: table.name}, {"$inc": {"last": count}}, upsert=True, return_document=ReturnDocument.AFTER
         )
-        last = int((await told(asked, table))["last"])
+        stored: Any = await told(asked, table)
+        last = int(stored["last"])
         return range(last - count + 1, last + 1)
 
     async def note_serial(self, table: Table, given: int) -> None:

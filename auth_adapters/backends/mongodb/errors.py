@@ -84,12 +84,17 @@ def mongodb_error(error: BaseException, table: Table | None) -> AuthAdapterError
         return InvalidValueError("what was given is larger than a document of MongoDB can be: 16 MB")
     if not isinstance(error, driver_errors.PyMongoError):
         return InvalidValueError(f"a value cannot be stored in MongoDB ({type(error).__name__})")
-    if isinstance(error, driver_errors.WaitQueueTimeoutError):
-        return PoolTimeoutError("no connection became free in time (acquire_timeout)")
     if isinstance(error, driver_errors.BulkWriteError):
         return _bulk(error, table)
     if isinstance(error, driver_errors.OperationFailure):
         return _by_code(error.code, error.details or {}, table, error.has_error_label(TRANSIENT_LABEL))
+    return _of_connection(error)
+
+
+def _of_connection(error: driver_errors.PyMongoError) -> AuthAdapterError:
+    """What went wrong on the way to the server."""
+    if isinstance(error, driver_errors.WaitQueueTimeoutError):
+        return PoolTimeoutError("no connection became free in time (acquire_timeout)")
     if error.has_error_label(TRANSIENT_LABEL) or isinstance(error, driver_errors.NotPrimaryError):
         return TransientError("the primary went away meanwhile; safe to retry")
     if isinstance(error, driver_errors.ServerSelectionTimeoutError):

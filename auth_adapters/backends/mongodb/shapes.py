@@ -82,7 +82,7 @@ def projection(table: Table, columns: tuple[str, ...]) -> Document | None:
     keys = {found[column] for column in columns}
     if keys == set(found.values()):
         return None
-    return {KEY: int(KEY in keys), **{key: 1 for key in sorted(keys - {KEY})}}
+    return {KEY: int(KEY in keys), **dict.fromkeys(sorted(keys - {KEY}), 1)}
 
 
 def sorting(table: Table, order: tuple[Order, ...]) -> Document:

@@ -109,7 +109,9 @@ async def begun(scope: Scope, write_concern: Any) -> MongoDBTransaction:
     return MongoDBTransaction(replace(scope, session=session))
 
 
-async def in_transaction(begin: Callable[[], Awaitable[MongoDBTransaction]], work: Callable[[Scope], Awaitable[T]]) -> T:
+async def in_transaction(
+    begin: Callable[[], Awaitable[MongoDBTransaction]], work: Callable[[Scope], Awaitable[T]]
+) -> T:
     """The work in a transaction of its own, and in another one where others got in the way."""
     loop = asyncio.get_running_loop()
     until, pause = loop.time() + RETRY_SECONDS, PAUSE

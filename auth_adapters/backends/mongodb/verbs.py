@@ -249,9 +249,7 @@ async def _complete(scope: Scope, table: Table, documents: Sequence[Document]) -
         if given:
             await scope.collections.note_serial(table, max(given))
         if absent:
-            for document, serial in zip(
-                absent, await scope.collections.take_serials(table, len(absent)), strict=True
-            ):
+            for document, serial in zip(absent, await scope.collections.take_serials(table, len(absent)), strict=True):
                 document[path] = serial
 
 

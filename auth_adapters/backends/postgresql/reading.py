@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, cast
 
 from auth_adapters.backends.postgresql.backend import PostgreSQLBackend
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions, SSLMode
-from auth_adapters.backends.sql.reading import place_of, pool_options
+from auth_adapters.backends.sql.reading import pool_options
 from auth_adapters.errors import ConfigurationError
-from auth_adapters.options import DatabaseUrl, GivenOptions, parse_url
+from auth_adapters.options import DatabaseUrl, GivenOptions, parse_url, place_of
 
 __all__ = ["read_backend"]
 

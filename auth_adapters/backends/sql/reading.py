@@ -3,9 +3,9 @@
 from typing import Final
 
 from auth_adapters.backends.sql.connections import PoolOptions
-from auth_adapters.options import DatabaseUrl, GivenOptions
+from auth_adapters.options import GivenOptions
 
-__all__ = ["place_of", "pool_options"]
+__all__ = ["pool_options"]
 
 DEFAULTS: Final = PoolOptions()
 SERVERLESS: Final = PoolOptions(size=1, ping_after=1.0, max_idle=60.0, max_lifetime=900.0)
@@ -25,16 +25,3 @@ def pool_options(given: GivenOptions) -> PoolOptions:
         max_lifetime=given.seconds("max_lifetime", default=base.max_lifetime, least=0.001),
         close_timeout=given.seconds("close_timeout", default=base.close_timeout),
     )
-
-
-def place_of(
-    url: DatabaseUrl, given: GivenOptions, default_port: int
-) -> tuple[tuple[tuple[str, int], ...], str | None, str | None, str | None]:
-    """Hosts with ports, user, password and database: those of the URL, each replaced by one given by name."""
-    port = given.count("port", default=0, least=0)
-    host = given.text("host")
-    hosts = tuple((one, None) for one in host.split(",")) if host else url.hosts or (("localhost", None),)
-    placed = tuple((name, port or at or default_port) for name, at in hosts)
-    user = given.text("user") or url.user
-    password = given.text("password") or url.password
-    return placed, user, password, given.text("database", "dbname") or url.database

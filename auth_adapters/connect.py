@@ -89,15 +89,15 @@ def connect(
         if (found := _server(target)) is not None:
             return _on_server(*found, schema, observe, options)
         return _adapter(_from_text(target, options), schema, observe)
+    driver = type(target).__module__.partition(".")[0]
+    if driver == "pymongo":  # its clients have every attribute there is, so they come first
+        module = _module("auth_adapters.backends.mongodb", "mongodb")
+        return _adapter(module.read_client(target, options), schema, observe)
     if isinstance(target, Backend) and not isinstance(target, type):
         _no_options(options, "a backend that is made already")
         return _adapter(target, schema, observe)
     if _is_engine(target):
         return _adapter(_from_engine(target, options), schema, observe)
-    driver = type(target).__module__.partition(".")[0]
-    if driver == "pymongo":
-        module = _module("auth_adapters.backends.mongodb", "mongodb")
-        return _adapter(module.read_client(target, options), schema, observe)
     if driver in POOLS and hasattr(target, "acquire"):
         return _adapter(_from_pool(target, driver, options), schema, observe)
     raise ConfigurationError(f"cannot connect to an object of type {type(target).__name__}; give {ACCEPTED}")

@@ -1,19 +1,30 @@
 """What the bindings of MongoDB share: each of the suite's databases is one of the server's."""
 
+import gc
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 import servers
 from auth_adapters import Adapter, BackendAdapter, Observer, Schema
 from auth_adapters.backends.mongodb import MongoDBBackend, MongoDBOptions
+from auth_adapters.backends.mongodb.names import KEY, TOUCHED
 from auth_adapters.conformance import Harness
+from auth_adapters.layout import lay_out
 
 SCHEMAS = ("auth", "auth_one", "auth_two", "x")
 """Databases that tests make by asking for a database schema of this name."""
+LEFT_TO_THE_COLLECTOR = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
+"""PyMongo does not close the socket of a connection that it was still making when it was cancelled: the garbage
+collector does.
+"""
 ASKING = frozenset({"find", "aggregate", "getMore", "insert", "update", "delete", "findAndModify"})
 
 
@@ -49,6 +60,7 @@ class MongoDBHarness(Harness):
         self.url = server.url
         self.sync: MongoClient[dict[str, Any]] = one_client(self.url)
         self.counters: dict[str, Counter] = {}
+        self.keys: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def place(self, database: str) -> str:
         """The name of a database on the server."""
@@ -63,10 +75,26 @@ class MongoDBHarness(Harness):
         return MongoDBOptions(url=self.url, database=self.place(database), client=client)
 
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
-        return BackendAdapter(MongoDBBackend(self.options(database)), schema=schema, observe=observe)
+        options = self.options(database)
+        for table in lay_out(schema, MongoDBBackend.storage).tables.values():
+            self.keys.setdefault(database, {})[table.name] = table.primary_key
+        return BackendAdapter(self.backend(options), schema=schema, observe=observe)
+
+    def backend(self, options: MongoDBOptions) -> MongoDBBackend:
+        """A backend on a client of its own."""
+        return MongoDBBackend(options)
 
     async def stored(self, database: str, table: str) -> list[dict[str, Any]]:
-        return list(self.sync[self.place(database)][table].find())
+        found = self.sync[self.place(database)][table].find()
+        return [self._by_column(database, table, document) for document in found]
+
+    def _by_column(self, database: str, table: str, document: dict[str, Any]) -> dict[str, Any]:
+        """A document as a row: without the count that the backend keeps in it, and without the `_id` of its own that
+        it has beside a composite key.
+        """
+        key = self.keys[database][table]
+        row = {name: value for name, value in document.items() if name not in (KEY, TOUCHED)}
+        return {key[0]: document[KEY], **row} if len(key) == 1 else row
 
     async def indexes(self, database: str, table: str) -> list[tuple[tuple[str, ...], bool]] | None:
         found = self.sync[self.place(database)][table].index_information()
@@ -80,6 +108,7 @@ class MongoDBHarness(Harness):
         return self.counters[database].count
 
     async def open_connections(self, database: str) -> int:
+        gc.collect()
         pipeline: list[dict[str, Any]] = [
             {"$currentOp": {"allUsers": True, "idleConnections": True}},
             {"$match": {"appName": self.place(database)}},

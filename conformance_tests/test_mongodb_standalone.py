@@ -7,7 +7,9 @@ import pytest_asyncio
 
 import servers
 from auth_adapters.conformance.suite import *
-from conformance_tests.mongodb_harness import MongoDBHarness
+from conformance_tests.mongodb_harness import LEFT_TO_THE_COLLECTOR, MongoDBHarness
+
+pytestmark = LEFT_TO_THE_COLLECTOR
 
 
 @pytest.fixture(scope="session")

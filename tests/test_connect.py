@@ -20,6 +20,7 @@ from auth_adapters import (
     connect,
 )
 from auth_adapters.backends.memory import MemoryBackend
+from auth_adapters.backends.mongodb import MongoDBBackend
 from auth_adapters.backends.sqlite import SQLiteBackend, SQLiteEngineBackend
 from auth_adapters.connect import said_aloud
 from auth_adapters.schema import Naming
@@ -72,7 +73,7 @@ def test_memory_leads_to_the_reference(target: str) -> None:
     [
         ("postgresql+psycopg://u:secret@h/db", "no database goes by the URL scheme 'postgresql\\+psycopg'"),
         ("mysql+pymysql://u:secret@h/db", "no database goes by the URL scheme 'mysql\\+pymysql'"),
-        ("mongodb+srv://u:secret@h/db", "MongoDB is not available"),
+        ("mongodb+pymongo://u:secret@h/db", "no database goes by the URL scheme 'mongodb\\+pymongo'"),
         ("oracle://u:secret@h/db", "no database goes by the URL scheme 'oracle'"),
         ("u:secret@host", "credentials without a URL's scheme"),
         ("u:secret@host/db", "credentials without a URL's scheme"),
@@ -115,8 +116,9 @@ def test_nothing_means_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_mongodb_uri_comes_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("MONGODB_URI", "mongodb://u:secret@h/db")
-    with pytest.raises(ConfigurationError, match="MongoDB is not available"):
-        connect()
+    assert isinstance(backend(), MongoDBBackend)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///first.db")
+    assert isinstance(backend(), SQLiteBackend)
 
 
 def test_nothing_at_all_means_sqlite_and_is_said_aloud_once(

@@ -22,6 +22,7 @@ __all__ = [
     "refuses_batches",
     "refuses_bind",
     "refuses_savepoints",
+    "refuses_serializable",
     "refuses_transactions",
     "together",
 ]
@@ -83,6 +84,22 @@ async def refuses_transactions(adapter: Adapter) -> None:
     assert not begun
 
 
+async def refuses_serializable(adapter: Adapter) -> None:
+    """A transaction that is to be serializable raises before it begins; one that is not is another matter."""
+    if not adapter.capabilities.transactions:
+        await refuses_transactions(adapter)
+        return
+    with pytest.raises(UnsupportedOperationError, match="serializable"):
+        async with adapter.transaction(isolation="serializable"):
+            pass
+    with pytest.raises(UnsupportedOperationError, match="serializable"):
+        await adapter.run_transaction(make_user, isolation="serializable")
+    assert await adapter.count("user") == 0
+    async with adapter.transaction(isolation="repeatable_read") as tx:
+        await make_user(tx)
+    assert await adapter.count("user") == 1
+
+
 async def refuses_savepoints(adapter: Adapter) -> None:
     """A transaction inside a transaction raises, and the outer one goes on."""
     if not adapter.capabilities.transactions:
@@ -113,6 +130,7 @@ async def refuses_bind(adapter: Adapter) -> None:
 
 REFUSALS: Final[Mapping[str, Callable[[Adapter], Awaitable[None]]]] = {
     "transactions": refuses_transactions,
+    "serializable": refuses_serializable,
     "savepoints": refuses_savepoints,
     "atomic_batches": refuses_batches,
     "bind": refuses_bind,

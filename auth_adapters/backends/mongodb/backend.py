@@ -9,6 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from auth_adapters.backends.mongodb.capabilities import REPLICA_SET, STANDALONE, STORAGE
 from auth_adapters.backends.mongodb.collections import Client, Collections
+from auth_adapters.backends.mongodb.discretion import Discretion
 from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.names import check_names
 from auth_adapters.backends.mongodb.options import MongoDBOptions
@@ -57,7 +58,8 @@ class MongoDBBackend(MongoDBVerbs):
         self._here = Scope(collections, Shapes(layout), Presence())
 
     def _client(self) -> Client:
-        return AsyncMongoClient(self.options.url, **self.options.client)
+        listeners = [Discretion(), *self.options.client.get("event_listeners", ())]
+        return AsyncMongoClient(self.options.url, **{**self.options.client, "event_listeners": listeners})
 
     async def _let_go(self, client: Client) -> None:
         await client.close()

@@ -36,16 +36,18 @@ def column_at(table: Table, path: str) -> str:
 
 
 def check_names(layout: Layout, database: str) -> None:
-    """Raise `SchemaError` for a name that MongoDB would read as more than a name, or that is taken."""
+    """Raise `SchemaError` for a name that MongoDB does not take, or that is taken. (No name of a schema holds a dot or
+    begins with `$`.)
+    """
     for table in layout.tables.values():
-        wrong = table.name.startswith("system.") or "$" in table.name or ".." in f".{table.name}."
-        if wrong or table.name == COUNTERS:
+        if "$" in table.name or table.name == COUNTERS:
             raise SchemaError(f"MongoDB has no collection of the name {table.name!r} for {table.model!r}")
         if len(f"{table.schema or database}.{table.name}".encode()) > MAX_NAMESPACE:
             raise SchemaError(f"the collection of {table.model!r} has too long a name for MongoDB")
         for column in table.columns.values():
-            where = f"{table.model}.{column.field}"
-            if "." in column.name or column.name.startswith(("$", RESERVED)):
-                raise SchemaError(f"{where}: a name in MongoDB holds no dot and begins neither with $ nor {RESERVED}")
-            if column.name == KEY and table.primary_key != (KEY,):
-                raise SchemaError(f"{where}: _id is the primary key of a document")
+            taken = column.name == KEY and table.primary_key != (KEY,)
+            if taken or column.name.startswith(RESERVED):
+                raise SchemaError(
+                    f"{table.model}.{column.field}: the name {column.name!r} is taken in MongoDB: _id is the primary "
+                    f"key, and {RESERVED} begins names of ours"
+                )

@@ -169,5 +169,7 @@ def _read_preference(given: GivenOptions) -> Any:
 def _check(name: str, value: Any) -> None:
     try:
         validate(name.lower(), value)
+    except OSError:
+        raise ConfigurationError(f"the file that {name} names does not exist or cannot be read") from None
     except (PyMongoError, TypeError, ValueError):
         raise ConfigurationError(f"{name} takes another kind of value: see PyMongo's manual") from None

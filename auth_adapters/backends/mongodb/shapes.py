@@ -35,6 +35,7 @@ Reader: TypeAlias = Callable[[Mapping[str, Any]], Row]
 Pipeline: TypeAlias = list[Document]
 
 MAX_SHAPES: Final = 2_048
+UP_TO_HERE: Final[Document] = {"documents": ["unbounded", "current"]}
 
 
 def plain(value: Any) -> Any:
@@ -207,7 +208,7 @@ def _stages(statement: Select, base: Asked) -> Callable[[Values], Pipeline]:
     def stages(values: Values) -> Pipeline:
         made: Pipeline = [{"$match": base.filter(values)}]
         if per_parent:
-            rank = {"partitionBy": parent, "sortBy": base.sort, "output": {RANK: {"$documentNumber": {}}}}
+            rank = {"partitionBy": parent, "sortBy": base.sort, "output": {RANK: {"$sum": 1, "window": UP_TO_HERE}}}
             made += [{"$setWindowFields": rank}, {"$match": {RANK: {"$lte": values[per_parent.slot]}}}]
         if base.sort:
             made.append({"$sort": base.sort})

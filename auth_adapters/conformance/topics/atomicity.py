@@ -346,7 +346,7 @@ class TestAtomicityInTransactions(Race):
         assert len(users) >= done
         assert await racers[0].delete_many("user", ALL) == len(users)
 
-    @needs("transactions")
+    @needs("serializable")
     async def test_reading_and_then_writing_loses_no_update(self, connect: Connect, width: int) -> None:
         racers = await self.racing(connect, width, COUNTERS)
         await racers[0].create("counter", {"name": "a"})

@@ -9,6 +9,7 @@ from auth_adapters.conformance.expect import (
     refuses_batches,
     refuses_bind,
     refuses_savepoints,
+    refuses_serializable,
     refuses_transactions,
 )
 from auth_adapters.conformance.harness import Harness
@@ -69,6 +70,14 @@ class TestCapabilities(Topic):
         async with adapter.transaction() as tx:
             await make_user(tx)
         assert await adapter.count("user") == 1
+
+    async def test_serializable(self, adapter: Adapter) -> None:
+        if not adapter.capabilities.serializable:
+            await refuses_serializable(adapter)
+            return
+        async with adapter.transaction(isolation="serializable") as tx:
+            user = await make_user(tx)
+        assert await adapter.find_many("user") == [user]
 
     async def test_savepoints(self, adapter: Adapter) -> None:
         if not adapter.capabilities.savepoints:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_adapters.conformance.expect import UndoError, needs, patiently
+from auth_adapters.conformance.expect import UndoError, needs, patiently, refuses_serializable
 from auth_adapters.conformance.topic import LATER, Connect, Topic, make_session, make_user, new_database
 from auth_adapters.conformance.topics.atomic_verbs import COUNTERS, LARGEST
 from auth_adapters.errors import (
@@ -189,6 +189,9 @@ class TestTransactions(Topic):
     @needs("transactions")
     @pytest.mark.parametrize("isolation", [None, "read_committed", "repeatable_read", "serializable"])
     async def test_every_isolation_is_accepted(self, adapter: Adapter, isolation: Isolation | None) -> None:
+        if isolation == "serializable" and not adapter.capabilities.serializable:
+            await refuses_serializable(adapter)
+            return
         async with adapter.transaction(isolation=isolation) as tx:
             user = await make_user(tx)
         assert await adapter.find_many("user") == [user]

@@ -109,8 +109,8 @@ class MongoDB(Server):
 def mongodb(*, members: int = 1, standalone: bool = False, settings: Mapping[str, str] | None = None) -> MongoDB:
     """MongoDB: that of `AUTH_ADAPTERS_TEST_MONGODB_URL`, else a replica set started here. settings: its parameters.
 
-    members: of the replica set. standalone: one server that is in no replica set, and so knows no transactions. Both are
-    started here in any case: the environment has a replica set, of however many.
+    members: of the replica set. standalone: one server that is in no replica set, and so knows no transactions. One that
+    stands alone, and a set of several, are started here in any case: the environment's is a replica set.
 
     Raises:
         ServerUnavailableError: it cannot be had.
@@ -150,6 +150,7 @@ def _program(found: Tools, settings: Mapping[str, str], *, standalone: bool) -> 
     """How mongod is run."""
     kind = [] if standalone else ["--replSet", SET, "--oplogSize", "64"]
     options = ["--bind_ip", HOST, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", *kind]
+    options += ["--journalCommitInterval", "2"]  # milliseconds; what waits for the journal waits for this
     options += [part for key, value in settings.items() for part in ("--setParameter", f"{key}={value}")]
     return Program(
         name="mongodb",

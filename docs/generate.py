@@ -39,6 +39,7 @@ from auth_adapters import (
 )
 from auth_adapters import capabilities as capabilities_module
 from auth_adapters import connect as connect_function
+from auth_adapters.backends.mongodb.capabilities import REPLICA_SET, STANDALONE
 from auth_adapters.backends.sql import sql_metadata
 from auth_adapters.conformance import harness, suite
 from auth_adapters.schema import composition, models, naming, plugins, presets, typed_dicts
@@ -487,6 +488,7 @@ async def backends() -> dict[str, Capabilities]:
         server = connect(f"{url}://localhost/auth")
         assert isinstance(server, BackendAdapter)
         found[name] = server.backend.capabilities  # opening changes nothing of them: the suite checks it
+    found["MongoDB"], found["MongoDB, alone"] = REPLICA_SET, STANDALONE
     return found
 
 
@@ -510,7 +512,7 @@ def capabilities_page() -> str:
             source.doc("Capabilities"),
             "`adapter.capabilities` is known once the adapter is open.",
             table(("capability", "what it promises", *matrix), rows),
-            "MongoDB is planned.",
+            '"MongoDB, alone" is a server in no replica set: see [MongoDB](../how-to/mongodb.md).',
             "## Storage",
             described(source.doc("Storage"), storage),
             pyi("class Storage:\n" + "\n".join(f"    {line}" for line, _ in storage.values())),

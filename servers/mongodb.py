@@ -109,7 +109,7 @@ class MongoDB(Server):
 def mongodb(*, members: int = 1, standalone: bool = False, settings: Mapping[str, str] | None = None) -> MongoDB:
     """MongoDB: that of `AUTH_ADAPTERS_TEST_MONGODB_URL`, else a replica set started here. settings: its parameters.
 
-    members: of the replica set. standalone: one server that is in no replica set, and so knows no transactions. One that
+    members: of the replica set. standalone: one server in no replica set, which knows no transactions. One that
     stands alone, and a set of several, are started here in any case: the environment's is a replica set.
 
     Raises:

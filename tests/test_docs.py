@@ -18,15 +18,19 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth_adapters import BackendAdapter
-from servers.fixtures import mariadb_server, postgresql_server
+from servers.fixtures import mariadb_server, mongodb_server, postgresql_server
 
-__all__ = ["mariadb_server", "postgresql_server"]
+__all__ = ["mariadb_server", "mongodb_server", "postgresql_server"]
 
 ROOT = Path(__file__).parent.parent
 WITH_EXAMPLES = sorted({*ROOT.glob("README.md"), *ROOT.glob("docs/**/*.md")})
 PAGES = sorted({*WITH_EXAMPLES, *ROOT.glob("*.md")})
 MAX_FRAGMENTS = 5
-ON_SERVERS = {"docs/how-to/postgresql.md": "postgresql_server", "docs/how-to/mysql.md": "mariadb_server"}
+ON_SERVERS = {
+    "docs/how-to/postgresql.md": "postgresql_server",
+    "docs/how-to/mysql.md": "mariadb_server",
+    "docs/how-to/mongodb.md": "mongodb_server",
+}
 """Pages whose examples run on a real server: the fixture of each. DATABASE_URL leads to a database of its own."""
 TIMEOUT = 600.0
 """Seconds after which the tests of a page count as hanging."""

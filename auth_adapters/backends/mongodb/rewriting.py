@@ -1,6 +1,6 @@
 """Changing columns that are references, or that others refer to."""
 
-from typing import Any
+from typing import Any, Final
 
 from pymongo import ReturnDocument
 
@@ -11,13 +11,36 @@ from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.references import parents_of, touch, touched, unfounded
 from auth_adapters.backends.mongodb.scope import Scope, stored_row
 from auth_adapters.cascades import Find, run_async
-from auth_adapters.errors import TransientError
+from auth_adapters.errors import TransientError, UniqueViolationError
 from auth_adapters.physical import Table
 from auth_adapters.rules import check_references
 
-__all__ = ["change_checked", "change_checked_in_steps", "change_many_checked"]
+__all__ = ["change_all", "change_all_in_steps", "change_checked", "change_checked_in_steps", "change_many_checked"]
 
-ATTEMPTS = 32
+ATTEMPTS: Final = 32
+"""How often a document is looked for again that others change all the time."""
+
+
+async def change_all(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
+    """Change every document that a filter lets through; how many."""
+    work = scope.of(table).update_many(asked, {"$set": assigned}, session=scope.session)
+    return (await told(work, table)).matched_count
+
+
+async def change_all_in_steps(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
+    """Without a transaction: the same, and where a unique key is in the way, back to what was there."""
+    found = paths(table)
+    unique = {found[column] for key in table.unique_keys for column in key}
+    if not unique & assigned.keys():
+        return await change_all(scope, table, asked, assigned)
+    before = await scope.find(table, asked, dict.fromkeys(assigned, 1))
+    try:
+        return await change_all(scope, table, asked, assigned)
+    except UniqueViolationError:
+        for document in before:
+            back = {path: document.get(path) for path in assigned}
+            await told(scope.of(table).update_one({KEY: document[KEY]}, {"$set": back}), table)
+        raise
 
 
 async def _check(scope: Scope, table: Table, before: Document, assigned: Document) -> None:

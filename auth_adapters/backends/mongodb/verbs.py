@@ -12,7 +12,13 @@ from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.presence import counted
 from auth_adapters.backends.mongodb.references import Parent, parents_of, refers, touch, unfounded
-from auth_adapters.backends.mongodb.rewriting import change_checked, change_checked_in_steps, change_many_checked
+from auth_adapters.backends.mongodb.rewriting import (
+    change_all,
+    change_all_in_steps,
+    change_checked,
+    change_checked_in_steps,
+    change_many_checked,
+)
 from auth_adapters.backends.mongodb.scope import Scope
 from auth_adapters.backends.mongodb.shapes import Asked, Found, changes_of, new_document, reader, sums_of
 from auth_adapters.cancellation import uninterrupted
@@ -155,7 +161,9 @@ class MongoDBVerbs:
         if shape.single:
             one = scope.of(table).update_one(asked, {"$set": assigned}, session=scope.session)
             return (await told(one, table)).matched_count
-        return await self._atomically(lambda scope: _change_all(scope, table, asked, {"$set": assigned}))
+        if not self._transactions:
+            return await change_all_in_steps(scope, table, asked, assigned)
+        return await self._atomically(lambda scope: change_all(scope, table, asked, assigned))
 
     @counted
     async def delete(self, statement: Delete, values: Values) -> int:
@@ -282,10 +290,6 @@ async def _selected(scope: Scope, table: Table, shape: Asked, values: Values) ->
         allow_disk_use=True if shape.sort else None,
         session=scope.session,
     ).to_list()
-
-
-async def _change_all(scope: Scope, table: Table, asked: Document, changes: Document) -> int:
-    return (await told(scope.of(table).update_many(asked, changes, session=scope.session), table)).matched_count
 
 
 async def _remove_all(scope: Scope, table: Table, asked: Document) -> int:

@@ -75,14 +75,13 @@ class MongoDBHarness(Harness):
         return MongoDBOptions(url=self.url, database=self.place(database), client=client)
 
     def connect(self, database: str, schema: Schema, *, observe: Observer | None = None) -> Adapter:
-        options = self.options(database)
+        self.remember(database, schema)
+        return BackendAdapter(MongoDBBackend(self.options(database)), schema=schema, observe=observe)
+
+    def remember(self, database: str, schema: Schema) -> None:
+        """Which columns are the primary keys there."""
         for table in lay_out(schema, MongoDBBackend.storage).tables.values():
             self.keys.setdefault(database, {})[table.name] = table.primary_key
-        return BackendAdapter(self.backend(options), schema=schema, observe=observe)
-
-    def backend(self, options: MongoDBOptions) -> MongoDBBackend:
-        """A backend on a client of its own."""
-        return MongoDBBackend(options)
 
     async def stored(self, database: str, table: str) -> list[dict[str, Any]]:
         found = self.sync[self.place(database)][table].find()

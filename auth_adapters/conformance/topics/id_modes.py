@@ -30,7 +30,17 @@ UUIDS = [
 SERIALS = [
     *TEXTS, "01", "+1", "-1", "1.0", "1e0", " 1", "1 ", "0", "1_0", "0x1", "abc", "\uff11", "²", "1" * 20, str(2**63),
 ]  # fmt: skip
-MISSPELT = {"uuid4": UUIDS, "uuid7": UUIDS, "serial": SERIALS, "random": TEXTS, "callable": TEXTS, "database": TEXTS}
+OBJECT_ID = "65f0c3a1b2c3d4e5f6a7b8c9"
+OBJECT_IDS = [*TEXTS, OBJECT_ID.upper(), OBJECT_ID[:-1], OBJECT_ID + "0", f" {OBJECT_ID}", "x" * 24, "x" * 12, "abc"]
+MISSPELT = {
+    "uuid4": UUIDS,
+    "uuid7": UUIDS,
+    "objectid": OBJECT_IDS,
+    "serial": SERIALS,
+    "random": TEXTS,
+    "callable": TEXTS,
+    "database": TEXTS,
+}
 """What is no id of each mode. What the database makes is its own affair."""
 
 

@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 import string
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,6 +39,7 @@ MODES: dict[str, IdMode] = {
     "random": "random",
     "uuid4": "uuid4",
     "uuid7": "uuid7",
+    "objectid": "objectid",
     "serial": "serial",
     "database": "database",
     "callable": custom_id,
@@ -75,6 +77,14 @@ def passing_where_refused(test: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.asyncio
 class TestIds(Topic):
     """What single modes promise."""
+
+    async def test_object_ids_are_24_hexadecimal_digits_that_begin_with_the_time(self, connect: Connect) -> None:
+        adapter = await open_in(connect, "objectid")
+        before = int(time.time())
+        users = [await make_user(adapter, f"{number}@example.com") for number in range(5)]
+        assert all(re.fullmatch(r"[0-9a-f]{24}", user["id"]) for user in users)
+        assert all(before <= int(user["id"][:8], 16) <= time.time() for user in users)
+        assert [user["id"] for user in users] == sorted({user["id"] for user in users})
 
     async def test_random_ids_are_32_letters_and_digits(self, adapter: Adapter) -> None:
         user = await make_user(adapter)

@@ -16,8 +16,6 @@ from auth_adapters.backends.mongodb.names import KEY, TOUCHED
 from auth_adapters.conformance import Harness
 from auth_adapters.layout import lay_out
 
-SCHEMAS = ("auth", "auth_one", "auth_two", "x")
-"""Databases that tests make by asking for a database schema of this name."""
 LEFT_TO_THE_COLLECTOR = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
@@ -60,6 +58,7 @@ class MongoDBHarness(Harness):
         self.url = server.url
         self.sync: MongoClient[dict[str, Any]] = one_client(self.url)
         self.counters: dict[str, Counter] = {}
+        self.schemas: set[str] = set()
         self.keys: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def place(self, database: str) -> str:
@@ -80,6 +79,8 @@ class MongoDBHarness(Harness):
 
     def remember(self, database: str, schema: Schema) -> None:
         """Which columns are the primary keys there."""
+        if schema.naming.database_schema is not None:
+            self.schemas.add(schema.naming.database_schema)
         for table in lay_out(schema, MongoDBBackend.storage).tables.values():
             self.keys.setdefault(database, {})[table.name] = table.primary_key
 
@@ -118,5 +119,5 @@ class MongoDBHarness(Harness):
         for database in self.counters:
             self.sync.drop_database(self.place(database))
         self.counters.clear()
-        for schema in SCHEMAS:
+        for schema in self.schemas:
             self.sync.drop_database(schema)

@@ -95,8 +95,6 @@ class Collections:
 
     async def _create(self, table: Table) -> None:
         collection, database = self.collection(table), self.database(table)
-        options: Document = {"validator": validator(table)} if self._options.validators else {}
-        await told(_made_or_there(database, table.name, options), table)
         there = [_described(one) for one in (await told(collection.index_information(), table)).values()]
         absent = [one for one in wanted_indexes(table, ttl=self._options.ttl) if not any(map(one.is_like, there))]
         for one in absent:
@@ -105,10 +103,13 @@ class Collections:
                     f"the index of {table.model!r} over {', '.join(key for key, _ in one.keys)} is not the one that is "
                     f"needed, and create_tables never alters: drop it, and call create_tables again for {one.name!r}"
                 )
-        if absent:
+        if not there and (self._options.validators or not absent):
+            options: Document = {"validator": validator(table)} if self._options.validators else {}
+            await told(_made_or_there(database, table.name, options), table)
+        if absent:  # which creates the collection too
             await told(collection.create_indexes([one.model() for one in absent]), table)
         await self._start_serial(table)
-        await self.verify(table)
+        self._verified.add(table)
 
     async def _start_serial(self, table: Table) -> None:
         """Serial ids go on behind those that are stored."""

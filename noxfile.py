@@ -1,7 +1,7 @@
 """Every check of the project, one session each: `nox` runs all but the benchmark, `nox -s sqlite` one of them.
 
-One session per database: a database that cannot be had fails its session. By tags, `nox -t embedded` and
-`nox -t server` are the two halves of it: without servers, and on them.
+One session per database: a database that cannot be had fails its session. By tags, `nox -t embedded` is what needs no
+server and `nox -t server` the rest; `left` and `right` are two halves that take about as long, to run side by side.
 """
 
 import os
@@ -21,6 +21,7 @@ nox.options.sessions = [
     "mariadb",
     "mysql",
     "mongodb",
+    "mongodb_standalone",
     "faults",
     "servers",
     "wheel",
@@ -45,7 +46,7 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".[all,conformance]", *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def lint(session: nox.Session) -> None:
     """Style and formatting."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
@@ -53,7 +54,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def typecheck(session: nox.Session) -> None:
     """Types, as we see them and as users see them."""
     install(session, "typecheck")
@@ -61,47 +62,47 @@ def typecheck(session: nox.Session) -> None:
     session.run("basedpyright", "--ignoreexternal", "--verifytypes", "auth_adapters")
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def tests(session: nox.Session) -> None:
     """Unit tests of the pure parts, of connecting, and of what only one backend has."""
     install(session, "test")
     session.run("pytest", "tests", "--ignore=tests/test_docs.py", *session.posargs)
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def memory(session: nox.Session) -> None:
     """The conformance suite on the in-memory reference."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_memory.py", *session.posargs)
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def sqlite(session: nox.Session) -> None:
     """The conformance suite on SQLite: files, `:memory:`, and an application's engine."""
     install(session, "test")
     session.run("pytest", *map(str, sorted(Path("conformance_tests").glob("test_sqlite*.py"))), *session.posargs)
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def faults(session: nox.Session) -> None:
     """The suite itself: backends broken on purpose must fail it, and so must a deviation that passes."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_faults.py", "conformance_tests/test_deviations.py", *session.posargs)
 
 
-@nox.session(tags=["server"])
+@nox.session(tags=["server", "right"])
 def postgresql(session: nox.Session) -> None:
     """The suite on a real PostgreSQL: our own connections, an application's, a pooler's; and what befalls them."""
     on_database(session, "postgresql")
 
 
-@nox.session(tags=["server"])
+@nox.session(tags=["server", "right"])
 def mariadb(session: nox.Session) -> None:
     """The suite on a real MariaDB: our own connections and an application's; and what befalls them."""
     on_database(session, "mariadb")
 
 
-@nox.session(tags=["server"])
+@nox.session(tags=["server", "right"])
 def mysql(session: nox.Session) -> None:
     """The suite on MySQL proper. Debian's sid has it, or has it not: with AUTH_ADAPTERS_MYSQL_OPTIONAL=1 a server that
     cannot be had is said aloud and fails nothing.
@@ -113,18 +114,25 @@ def mysql(session: nox.Session) -> None:
         session.error("MySQL cannot be had here: see above")
 
 
-@nox.session(tags=["server"])
+@nox.session(tags=["server", "left"])
 def mongodb(session: nox.Session) -> None:
-    """The suite on a real MongoDB: a replica set, a server that stands alone, an application's client and sessions; and
-    what befalls them, on a set of three.
+    """The suite on a real MongoDB, a replica set: our own client, an application's; and what befalls them, also in a set
+    of three.
     """
-    on_database(session, "mongodb")
+    on_database(session, "mongodb", without="mongodb_standalone")
 
 
-def on_database(session: nox.Session, name: str) -> None:
+@nox.session(tags=["server", "right"])
+def mongodb_standalone(session: nox.Session) -> None:
+    """The suite on a MongoDB in no replica set."""
+    on_database(session, "mongodb_standalone")
+
+
+def on_database(session: nox.Session, name: str, *, without: str | None = None) -> None:
     """Everything that is tested on one kind of server. The tests start it; one that hangs fails."""
     install(session, "test")
     tests = sorted(Path("conformance_tests").glob(f"test_{name}*.py"))
+    tests = [path for path in tests if without is None or without not in path.name]
     session.run("pytest", *HANGING, *map(str, tests), *session.posargs)
 
 
@@ -145,7 +153,7 @@ def has_mysql(session: nox.Session) -> bool:
     return done.returncode == 0
 
 
-@nox.session(tags=["server"])
+@nox.session(tags=["server", "right"])
 def servers(session: nox.Session) -> None:
     """The test servers themselves, on the real ones."""
     install(session, "test")
@@ -153,14 +161,14 @@ def servers(session: nox.Session) -> None:
     session.run("pytest", *HANGING, "servers/tests", *without, *session.posargs)
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def wheel(session: nox.Session) -> None:
     """The built wheel in a clean environment, with a third party's adapter on it."""
     install(session, "test")
     session.run("pytest", "conformance_tests/test_wheel.py", *session.posargs)
 
 
-@nox.session(tags=["embedded"])
+@nox.session(tags=["embedded", "left"])
 def docs(session: nox.Session) -> None:
     """Every example of the documentation runs, every link leads somewhere, the reference is fresh."""
     install(session, "test")

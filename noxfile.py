@@ -116,9 +116,7 @@ def mysql(session: nox.Session) -> None:
 
 @nox.session(tags=["server", "left"])
 def mongodb(session: nox.Session) -> None:
-    """The suite on a real MongoDB, a replica set: our own client, an application's; and what befalls them, also in a set
-    of three.
-    """
+    """The suite on a real MongoDB, a replica set: our own client, an application's; and what befalls a set of three."""
     on_database(session, "mongodb", without="mongodb_standalone")
 
 

@@ -15,6 +15,7 @@ COLOURS: Final = {
     "sqlite3": "#b0b0b0",
     "asyncpg": "#b0b0b0",
     "asyncmy": "#b0b0b0",
+    "pymongo": "#b0b0b0",
     "ours": "#d1495b",
     "aiosqlite": "#30638e",
     "asyncpg-pool": "#30638e",
@@ -24,6 +25,7 @@ COLOURS: Final = {
     "fastapi-users": "#7a9e7e",
     "advanced-alchemy": "#4f7942",
     "tortoise": "#8e7cc3",
+    "beanie": "#8e7cc3",
 }
 
 

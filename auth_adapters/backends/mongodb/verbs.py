@@ -50,17 +50,10 @@ class MongoDBVerbs:
         """Whether `_atomically` keeps its promise."""
         raise NotImplementedError
 
-    async def _at(self, table: Table) -> Scope:
-        """The scope, once the collection of a table has been seen to be there."""
-        scope = self._scope()
-        if not scope.collections.is_verified(table):
-            await scope.collections.verify(table)
-        return scope
-
     @counted
     async def insert(self, statement: Insert, rows: Sequence[Row]) -> list[Row]:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         documents = [new_document(table, statement.columns, row) for row in rows]
         await _complete(scope, table, documents)
         if len(documents) == 1:
@@ -94,7 +87,7 @@ class MongoDBVerbs:
 
     @counted
     async def select(self, statement: Select, values: Values) -> list[Row]:
-        scope = await self._at(statement.table)
+        scope = self._scope()
         shape = scope.shapes.select(statement)
         if shape.limit is not None and values[shape.limit] == 0:
             return []
@@ -105,20 +98,20 @@ class MongoDBVerbs:
     @counted
     async def count(self, statement: Count, values: Values) -> int:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         asked = scope.shapes.found(statement).filter(values)
         collection = scope.of(table) if scope.session else scope.collections.reading(table)
         return await told(collection.count_documents(asked, session=scope.session), table)
 
     @counted
     async def update_one(self, statement: Update, values: Values) -> Row | None:
-        scope = await self._at(statement.table)
+        scope = self._scope()
         shape, changes = scope.shapes.found(statement), {"$set": changes_of(statement, values)}
         return await self._change(scope, statement.table, shape, shape.filter(values), changes)
 
     @counted
     async def increment_one(self, statement: Increment, values: Values) -> Row | None:
-        scope = await self._at(statement.table)
+        scope = self._scope()
         shape, changes = scope.shapes.found(statement), sums_of(statement, values)
         return await self._change(scope, statement.table, shape, shape.filter(values), changes, statement, values)
 
@@ -153,7 +146,7 @@ class MongoDBVerbs:
     @counted
     async def update_many(self, statement: Update, values: Values) -> int:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         shape = scope.shapes.found(statement)
         asked, assigned = shape.filter(values), changes_of(statement, values)
         if shape.checked:
@@ -168,7 +161,7 @@ class MongoDBVerbs:
     @counted
     async def delete(self, statement: Delete, values: Values) -> int:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         shape = scope.shapes.found(statement)
         limit = None if statement.limit is None else values[statement.limit]
         asked = shape.filter(values)
@@ -184,7 +177,7 @@ class MongoDBVerbs:
     @counted
     async def consume_one(self, statement: Delete, values: Values) -> Row | None:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         shape = scope.shapes.found(statement)
         asked = shape.filter(values)
         if refers(scope.layout, table):
@@ -207,7 +200,7 @@ class MongoDBVerbs:
     @counted
     async def upsert(self, statement: Upsert, values: Values) -> tuple[Row, bool]:
         table = statement.table
-        scope = await self._at(table)
+        scope = self._scope()
         shape = scope.shapes.found(statement)
         asked, assigned = shape.filter(values), changes_of(statement, values)
         document = new_document(table, statement.columns, values)

@@ -6,6 +6,7 @@ the child goes again. So a delete sees every child that stays, and needs to look
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from auth_adapters.backends.mongodb.collections import Collections
@@ -66,6 +67,7 @@ def unfounded(table: Table, key: ForeignKey) -> ForeignKeyViolationError:
     return ForeignKeyViolationError(f"{table.model}.{fields[0]} refers to nothing", model=table.model, fields=fields)
 
 
+@lru_cache(maxsize=1_024)
 def refers(layout: Layout, table: Table) -> bool:
     """Whether anything refers to a table."""
     return next(layout.children(table), None) is not None

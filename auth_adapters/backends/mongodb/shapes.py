@@ -235,11 +235,13 @@ def _lookup(table: Table, join: JoinOne, name: str) -> Callable[[Values], Docume
     wanted = projection(join.table, join.columns)
     projected: Pipeline = [] if wanted is None else [{"$project": wanted}]
     stage = {"from": join.table.name, "localField": paths(table)[join.column], "foreignField": target, "as": name}
+    whole: Document = {"$lookup": {**stage, "pipeline": [*present, {"$limit": 1}, *projected]}}
+    if join.condition == AllOf(()):
+        return lambda _: whole
 
     def lookup(values: Values) -> Document:
-        asked = matches(values)
-        narrowed: Pipeline = [{"$match": asked}] if asked else []
-        return {"$lookup": {**stage, "pipeline": [*present, *narrowed, {"$limit": 1}, *projected]}}
+        narrowed = {"$match": matches(values)}
+        return {"$lookup": {**stage, "pipeline": [*present, narrowed, {"$limit": 1}, *projected]}}
 
     return lookup
 

@@ -241,8 +241,8 @@ class MongoDBVerbs:
 
 async def _complete(scope: Scope, table: Table, documents: Sequence[Document]) -> None:
     """Give serial ids to documents that have none."""
-    for name, column in table.columns.items():
-        if column.generated != "serial":
+    for name in table.primary_key:
+        if table.columns[name].generated != "serial":
             continue
         path = paths(table)[name]
         given = [document[path] for document in documents if path in document]

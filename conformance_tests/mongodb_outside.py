@@ -101,6 +101,10 @@ class OutsideMongoDB:
         """How many transactions are under way on the server, whosever."""
         return int(self.sync.admin.command("serverStatus")["transactions"]["currentOpen"])
 
+    def end_transactions(self) -> None:
+        """What the server does by itself after a minute with a transaction whose commit never reached it."""
+        self.sync.admin.command("killAllSessions", [])
+
     def empty(self) -> None:
         """Remove every document, and leave collections and indexes."""
         database = self.sync[self.name]

@@ -22,7 +22,7 @@ from auth_adapters.backends.mongodb.rewriting import (
 from auth_adapters.backends.mongodb.scope import Scope
 from auth_adapters.backends.mongodb.shapes import Asked, Found, changes_of, new_document, reader, sums_of
 from auth_adapters.cancellation import uninterrupted
-from auth_adapters.errors import BackendError, TransientError, UniqueViolationError
+from auth_adapters.errors import BackendError, ConnectionFailedError, TransientError, UniqueViolationError
 from auth_adapters.physical import Count, Delete, Increment, Insert, Row, Select, Table, Update, Upsert, Values
 
 __all__ = ["MongoDBVerbs"]
@@ -30,6 +30,8 @@ __all__ = ["MongoDBVerbs"]
 T = TypeVar("T")
 ATTEMPTS: Final = 32
 """How often an upsert looks again, when others store and remove the same key at the same time."""
+REMOVALS: Final = 3
+"""How often a document whose parent is not there is removed, where connections are lost."""
 
 
 class MongoDBVerbs:
@@ -74,22 +76,12 @@ class MongoDBVerbs:
     async def _store(self, scope: Scope, table: Table, document: Document) -> None:
         """Store a document, and see that its parents are there; if not, it goes again."""
         parents = parents_of(scope.layout, table, [document]) if table.foreign_keys else []
-        stored = scope.of(table).insert_one(document, session=scope.session)
-        if not parents:
-            await told(stored, table)
-            return
-        try:
-            await told(stored, table)
+        if parents and scope.session is None:
+            orphaned = await uninterrupted(_founded(scope, table, document, parents))
+        else:
+            await told(scope.of(table).insert_one(document, session=scope.session), table)
             orphaned = await touch(scope.collections, parents, scope.session)
-        except UniqueViolationError:
-            raise
-        except BaseException:
-            if scope.session is None:
-                await uninterrupted(_settle(scope, table, document, parents))
-            raise
         if orphaned is not None:
-            if scope.session is None:
-                await uninterrupted(scope.remove(table, [document[KEY]]))
             raise unfounded(table, orphaned.key)
 
     @counted
@@ -269,11 +261,36 @@ async def _store_all(scope: Scope, table: Table, documents: Sequence[Document]) 
         raise unfounded(table, orphaned.key)
 
 
-async def _settle(scope: Scope, table: Table, document: Document, parents: Sequence[Parent]) -> None:
-    """After a failure in between: if the document was stored and a parent is not there, it goes again."""
-    with suppress(BackendError):
-        if KEY in document and await touch(scope.collections, parents, None) is not None:
-            await scope.remove(table, [document[KEY]])
+async def _founded(scope: Scope, table: Table, document: Document, parents: Sequence[Parent]) -> Parent | None:
+    """Outside of a transaction: store a document and touch its parents; if one is not there, the document goes again.
+
+    Not to be interrupted: the server stores what it was sent before, maybe when the parent is gone.
+    """
+    try:
+        await told(scope.of(table).insert_one(document), table)
+        orphaned = await touch(scope.collections, parents, None)
+    except UniqueViolationError:
+        raise
+    except BaseException:
+        with suppress(BackendError):
+            if KEY in document and await touch(scope.collections, parents, None) is not None:
+                await _take_back(scope, table, document)
+        raise
+    if orphaned is not None:
+        await _take_back(scope, table, document)
+    return orphaned
+
+
+async def _take_back(scope: Scope, table: Table, document: Document) -> None:
+    """Remove one document, also where a connection is lost meanwhile: the driver tries that again on a set only."""
+    for attempt in range(1, REMOVALS + 1):
+        try:
+            await told(scope.of(table).delete_one({KEY: document[KEY]}), table)
+        except (ConnectionFailedError, TransientError):
+            if attempt == REMOVALS:
+                raise
+        else:
+            return
 
 
 async def _selected(scope: Scope, table: Table, shape: Asked, values: Values) -> list[Document]:

@@ -21,11 +21,12 @@ from auth_adapters.errors import (
 )
 from auth_adapters.physical import Table
 
-__all__ = ["told"]
+__all__ = ["UNKNOWN", "told", "uncommitted"]
 
 T = TypeVar("T")
 
 TRANSIENT_LABEL: Final = "TransientTransactionError"
+UNKNOWN: Final = "UnknownTransactionCommitResult"
 TRANSIENT: Final = {
     24: "a lock could not be had in time",
     91: "the server is shutting down",
@@ -78,6 +79,16 @@ async def told(work: Awaitable[T], table: Table | None = None) -> T:
     raise failure
 
 
+def uncommitted(error: driver_errors.PyMongoError) -> AuthAdapterError:
+    """Our error for a commit that failed. Who does not know whether it was done must not be told to try it again."""
+    failure = mongodb_error(error, None)
+    if isinstance(failure, TransientError) and error.has_error_label(UNKNOWN):
+        return ConnectionFailedError(
+            "the primary went away while it committed: whether it was done is not known", code=failure.code
+        )
+    return failure
+
+
 def mongodb_error(error: BaseException, table: Table | None) -> AuthAdapterError:
     """Our error for one of PyMongo's, by its kind and its code."""
     if isinstance(error, driver_errors.DocumentTooLarge):
@@ -95,6 +106,8 @@ def _of_connection(error: driver_errors.PyMongoError) -> AuthAdapterError:
     """What went wrong on the way to the server."""
     if isinstance(error, driver_errors.WaitQueueTimeoutError):
         return PoolTimeoutError("no connection became free in time (acquire_timeout)")
+    if isinstance(error, driver_errors.NetworkTimeout):
+        return OperationTimeoutError("the database did not answer in time (statement_timeout)")
     if error.has_error_label(TRANSIENT_LABEL) or isinstance(error, driver_errors.NotPrimaryError):
         return TransientError("the primary went away meanwhile; safe to retry")
     if isinstance(error, driver_errors.ServerSelectionTimeoutError):

@@ -65,6 +65,7 @@ OVERFLOW: Final = 241
 """What an increment answers whose sum does not fit: see `shapes.sums_of`."""
 INVALID: Final = {121: "the document does not fit the collection's validator"}
 MISSING: Final = frozenset({26})
+OTHER_INDEX: Final = frozenset({85, 86})
 
 
 async def told(work: Awaitable[T], table: Table | None = None) -> T:
@@ -144,6 +145,12 @@ def _by_code(code: int | None, details: Mapping[str, Any], table: Table | None, 
         return InvalidValueError(INVALID[code])
     if code in MISSING:
         return TableMissingError("a collection is not there; await adapter.create_tables()", code=code)
+    if code in OTHER_INDEX:
+        of = f" of {table.model!r}" if table else ""
+        return ConfigurationError(
+            f"an index{of} that is there has the name of one that is needed, or does the same in another way, and "
+            f"create_tables never alters: drop it, and call create_tables again"
+        )
     return BackendError(f"the server refused the operation (code {code})", code=code)
 
 

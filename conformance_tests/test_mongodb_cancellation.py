@@ -45,7 +45,7 @@ async def cancelled(work: Callable[[], Awaitable[Any]], step: int) -> Any:
     for _ in range(step // 2):
         await asyncio.sleep(0 if step % 2 else 0.0004)
     task.cancel()
-    (result,) = await asyncio.gather(task, return_exceptions=True)
+    result: Any = (await asyncio.gather(task, return_exceptions=True))[0]
     if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
         raise result
     return None if isinstance(result, asyncio.CancelledError) else result

@@ -27,7 +27,8 @@ from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked
 from conformance_tests.resilience.outside import patience
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-SCHEMA = auth_schema(Extension(models={"thing": THING}))
+KEYED = Model(fields={**THING.fields, "key": Field("string", unique=True, required=False)})
+SCHEMA = auth_schema(Extension(models={"thing": KEYED}))
 OPERATORS: tuple[Any, ...] = (
     {"$ne": ""},
     {"$gt": ""},
@@ -92,19 +93,20 @@ class TestInjection:
             user = await db.create(USER, {"email": "a", "name": "b"})
             before = outside.stored("user")
             refused = (InvalidValueError, InvalidQueryError)
+            tests: list[Any] = [getattr(field("email"), name) for name in ("eq", "ne", "gt", "contains", "ends_with")]
             sent = commands(outside)
             for wrong in (operator, [operator], (operator,)):
                 for where in ({"email": wrong}, {"id": wrong}, {"email_verified": wrong}, {"created_at": wrong}):
                     for ask in (db.find_one, db.find_many, db.count, db.delete, db.consume_one, db.delete_many):
                         with pytest.raises(refused):
-                            await ask(USER, where)  # type: ignore[operator]
+                            await ask(USER, where)
                     with pytest.raises(refused):
                         await db.update(USER, where, {"name": "x"})
                     with pytest.raises(refused):
                         await db.update(USER, {"email": "a"}, where)
                     with pytest.raises(refused):
                         await db.create(USER, {"email": "c", **where}, force_id=True)
-                for make in (field("email").eq, field("email").gt, field("email").contains, field("email").ne):
+                for make in tests:
                     with pytest.raises(refused):
                         await db.find_one(USER, make(wrong))
                 with pytest.raises(refused):
@@ -146,11 +148,16 @@ class TestInjection:
             updated = await db.update("thing", {"rank": 1}, {"label": text})
             assert updated == made
             updated = await db.increment_one("thing", {"label": text}, {"number": 1}, {"body": text})
+            assert updated is not None
             assert updated == {**made, "number": 2, "body": text}
             assert await db.update_many("thing", {"rank": 1}, {"body": "x"}) == 1
-            record, created = await db.upsert("thing", {**made, "body": text}, on=["id"], changes={"body": text})
-            assert (record, created) == (updated, False)
-            assert await db.consume_one("thing", {"label": text}) == updated
+            data = {"rank": 1, "label": text, "key": text or "k"}
+            first, created = await db.upsert("thing", data, on=["key"], changes={"body": "never"})
+            assert ({name: first[name] for name in data}, created) == (data, True)
+            second, created = await db.upsert("thing", data, on=["key"], changes={"body": text})
+            assert (second, created) == ({**first, "body": text}, False)
+            assert await db.delete("thing", {"key": data["key"]})
+            assert await db.consume_one("thing", {"label": text}) == {**updated, "body": "x"}
             assert await db.find_many("thing") == [other]
 
     @pytest.mark.parametrize("value", JSON, ids=[str(at) for at in range(len(JSON))])
@@ -175,8 +182,10 @@ class TestInjection:
             bumped = await db.increment_one("thing", {"rank": 1}, {"number": 1}, {"data": value})
             assert bumped is not None
             assert bumped["data"] == await stored() == value
-            record, created = await db.upsert("thing", {**bumped}, on=["id"], changes={"data": [value]})
-            assert (record["data"], created) == ([value], False)
+            for changed, new in (("never", True), ([value], False)):
+                data = {"rank": 9, "key": "k", "data": value}
+                record, created = await db.upsert("thing", data, on=["key"], changes={"data": changed})
+                assert (record["data"], created) == (value if new else changed, new)
             assert (await db.create_many("thing", [{"rank": n, "data": value} for n in (2, 3)]))[1]["data"] == value
             consumed = await db.consume_one("thing", {"rank": 3})
             assert consumed is not None
@@ -245,7 +254,7 @@ class TestLimits:
             for question in (field("label").in_(values), ~field("label").in_(values)):
                 for ask in (db.find_many, db.count, db.delete_many):
                     with pytest.raises((InvalidQueryError, InvalidValueError)):
-                        await ask("thing", question)  # type: ignore[operator]
+                        await ask("thing", question)
                 with pytest.raises((InvalidQueryError, InvalidValueError)):
                     await db.update("thing", question, {"label": "b"})
             assert await db.count("thing", field("label").in_([str(number) for number in range(100_000)])) == 0
@@ -287,11 +296,13 @@ class TestForeignDocuments:
     async def test_numbers_of_other_types(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:
             await db.create_tables()
-            outside.sync[outside.name]["thing"].insert_many([
-                {"_id": "long", "rank": Int64(1), "number": Int64(2**60), "ratio": Int64(3)},
-                {"_id": "double", "rank": 2.0, "number": 4.0, "ratio": 4.5},
-                {"_id": "int", "rank": 3, "number": 5, "ratio": 5},
-            ])
+            outside.sync[outside.name]["thing"].insert_many(
+                [
+                    {"_id": "long", "rank": Int64(1), "number": Int64(2**60), "ratio": Int64(3)},
+                    {"_id": "double", "rank": 2.0, "number": 4.0, "ratio": 4.5},
+                    {"_id": "int", "rank": 3, "number": 5, "ratio": 5},
+                ]
+            )
             found = await db.find_many("thing", sort=["rank"])
             assert [(one["rank"], one["number"], one["ratio"]) for one in found] == [
                 (1, 2**60, 3.0),
@@ -351,6 +362,7 @@ FULL: Mapping[str, Any] = {
     "numbers": [1, 2**60],
     "blob": b"\x00\xff",
     "color": "red",
+    "key": "k",
 }
 WRONG: tuple[Mapping[str, Any], ...] = (
     {"rank": "1"},
@@ -382,13 +394,14 @@ class TestValidators:
                 made = await db.create("thing", FULL)
                 assert await db.find_one("thing", {"id": made["id"]}) == made == {**FULL, "id": made["id"]}
                 for name, value in FULL.items():
-                    await db.create("thing", {"rank": 1, name: value})
+                    if name != "key":
+                        await db.create("thing", {"rank": 1, name: value})
                     if name != "rank":
                         await db.create("thing", {"rank": 1, name: None})
                         assert await db.update("thing", {"id": made["id"]}, {name: None})
                     assert await db.update("thing", {"id": made["id"]}, {name: value}) == made
                 await db.increment_one("thing", {"id": made["id"]}, {"number": 2**40, "ratio": 1})
-                await db.create_many("thing", [FULL, {"rank": 0}])
+                await db.create_many("thing", [{**FULL, "key": "l"}, {"rank": 0}])
                 user = await db.create(USER, {"email": "a"})
                 await db.create(SESSION, {"user_id": user["id"], "token": "t", "expires_at": NOW})
                 await db.create("account", {"user_id": user["id"], "account_id": "a", "provider_id": "p"})

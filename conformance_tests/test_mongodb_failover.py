@@ -173,9 +173,7 @@ class TestFailover:
             running = asyncio.create_task(load.run())
             await until(lambda: len(load.acknowledged) > 50)
             old = outside.server.primary()
-            await asyncio.to_thread(
-                outside.server.run_command, {"replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 5}
-            )
+            await asyncio.to_thread(outside.server.run_command, {"replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 5})
             at, before = time.monotonic(), len(load.acknowledged)
             await until(lambda: len(load.acknowledged) > before + 50)
             assert load.acknowledged[before + 30] - at < RECOVERY

@@ -21,13 +21,14 @@ from auth_adapters import (
     OperationTimeoutError,
     TransientError,
 )
+from auth_adapters.backends.mongodb import transactions
 from conformance_tests.mongodb_outside import LossyProxy, OutsideMongoDB, nothing_leaked
 from conformance_tests.resilience.outside import patience
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 TRANSACTION = ["TransientTransactionError"]
 RETRYABLE = ["RetryableWriteError"]
-OFTEN = {"heartbeatFrequencyMS": 500}
+OFTEN: dict[str, Any] = {"heartbeatFrequencyMS": 500}
 """A server that only pretends to step down does not tell the client at once that it is the primary still."""
 UNKNOWN = ["UnknownTransactionCommitResult"]
 
@@ -253,7 +254,7 @@ class TestVerbs:
                 await nothing_leaked(db, outside)
 
     @each_verb
-    @pytest.mark.parametrize("code", [10107, 189, 91, 11602])
+    @pytest.mark.parametrize("code", [11602])
     async def test_a_primary_that_steps_down(
         self, outside: OutsideMongoDB, command: str, verb: Callable[[Adapter], Awaitable[None]], code: int
     ) -> None:
@@ -274,14 +275,17 @@ class TestVerbs:
             assert failing.hits == 1
             await nothing_leaked(db, outside)
 
-    async def test_write_conflicts_without_end_are_a_typed_error_in_the_end(self, outside: OutsideMongoDB) -> None:
+    async def test_write_conflicts_without_end_are_a_typed_error_in_the_end(
+        self, outside: OutsideMongoDB, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transactions, "RETRY_SECONDS", 1.0)
         async with patience(), outside.connect() as db:
             await furnish(db)
             started = time.monotonic()
             with outside.failing("insert", times=None, errorCode=112, errorLabels=TRANSACTION):
                 with pytest.raises(TransientError):
                     await create_many(db)
-            assert time.monotonic() - started < 15
+            assert 1 < time.monotonic() - started < 4
             assert await db.count(USER) == 2
             await nothing_leaked(db, outside)
 

@@ -113,7 +113,6 @@ class TestCancellation:
     ) -> None:
         async with patience(), outside.connect(statement_timeout=0.2) as db, outside.connect() as other:
             await db.create_tables()
-            needs(db, "transactions")
             user = await make_user(db, "ada")
             with outside.failing("insert", times=None, blockConnection=True, blockTimeMS=600):
                 with pytest.raises(OperationTimeoutError):
@@ -121,6 +120,35 @@ class TestCancellation:
                 assert await other.delete(USER, {"id": user})
                 await asyncio.sleep(0.9)
             assert outside.stored("session") == []
+            await nothing_leaked(db, outside)
+
+    async def test_update_of_a_reference_whose_new_parent_is_deleted_meanwhile(self, outside: OutsideMongoDB) -> None:
+        async with patience(), outside.connect(pool_size=3) as db, outside.connect() as other:
+            await db.create_tables()
+            for step in range(STEPS):
+                users = [await make_user(db, f"{step}.{n}") for n in range(2)]
+                await make_session(db, users[0], f"{step}")
+                moved = cancelled(lambda: db.update(SESSION, {"token": f"{step}"}, {"user_id": users[1]}), step)  # noqa: B023
+                await asyncio.gather(moved, other.delete(USER, {"id": users[1]}), return_exceptions=True)
+            await asyncio.sleep(0.05)
+            assert orphans(outside) == []
+            await nothing_leaked(db, outside)
+
+    async def test_update_of_a_reference_on_a_slow_server_whose_new_parent_is_deleted_before_it_is_done(
+        self, outside: OutsideMongoDB
+    ) -> None:
+        async with patience(), outside.connect() as db, outside.connect() as other:
+            await db.create_tables()
+            users = [await make_user(db, f"{n}") for n in range(2)]
+            await make_session(db, users[0], "t")
+            with outside.failing("findAndModify", blockConnection=True, blockTimeMS=500):
+                task = asyncio.create_task(db.update(SESSION, {"token": "t"}, {"user_id": users[1]}))
+                await asyncio.sleep(0.2)
+                task.cancel()
+                assert await other.delete(USER, {"id": users[1]})
+                await asyncio.gather(task, return_exceptions=True)
+                await asyncio.sleep(0.5)
+            assert orphans(outside) == []
             await nothing_leaked(db, outside)
 
     async def test_create_many(self, outside: OutsideMongoDB) -> None:

@@ -226,6 +226,34 @@ class TestCascade:
 
 
 @pytest.mark.asyncio
+class TestMovedAway:
+    """A child that is given another parent while its old one is being deleted."""
+
+    @pytest.mark.parametrize(
+        ("on_delete", "command"), [("cascade", "delete"), ("set_null", "update")], ids=["cascade", "set_null"]
+    )
+    async def test_it_is_left_alone(self, outside: OutsideMongoDB, on_delete: str, command: str) -> None:
+        schema = teams(on_delete)
+        async with patience(), outside.connect(schema=schema) as one, outside.connect(schema=schema) as two:
+            await one.create_tables()
+            await two.create("team", {"code": "old"})
+            await two.create("team", {"code": "new"})
+            await two.create("member", {"number": 1, "team_code": "old"})
+            await two.create("member", {"number": 2, "team_code": "old"})
+            with outside.failing(command, blockConnection=True, blockTimeMS=400) as failing:
+                deleting = asyncio.create_task(one.delete("team", {"code": "old"}))
+                await asyncio.sleep(0.2)
+                await asyncio.to_thread(
+                    outside.sync[outside.name]["member"].update_one, {"number": 1}, {"$set": {"team_code": "new"}}
+                )
+                assert await deleting is True
+            assert failing.hits == 1
+            left = {record["number"]: record["team_code"] for record in await two.find_many("member")}
+            assert left == ({1: "new"} if on_delete == "cascade" else {1: "new", 2: None})
+            assert await two.count("team") == 1
+
+
+@pytest.mark.asyncio
 class TestOtherReferences:
     """Members of teams: they go, lose their team, or hold it back."""
 

@@ -275,6 +275,17 @@ class TestVerbs:
             assert failing.hits == 1
             await nothing_leaked(db, outside)
 
+    async def test_a_long_answer_that_is_cut_off_is_a_typed_error(self, outside: OutsideMongoDB) -> None:
+        async with patience(), outside.connect(pool_size=2) as db:
+            await furnish(db)
+            await db.create_many(USER, [{"email": str(number)} for number in range(300)])
+            with outside.failing("getMore", closeConnection=True) as failing:
+                with pytest.raises(ConnectionFailedError):
+                    await db.find_many(USER)
+            assert failing.hits == 1
+            assert len(await db.find_many(USER)) == 302
+            await nothing_leaked(db, outside)
+
     async def test_write_conflicts_without_end_are_a_typed_error_in_the_end(
         self, outside: OutsideMongoDB, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pymongo import ReturnDocument
@@ -18,11 +19,12 @@ from auth_adapters.backends.mongodb.rewriting import (
     change_checked,
     change_checked_in_steps,
     change_many_checked,
+    change_many_checked_in_steps,
 )
-from auth_adapters.backends.mongodb.scope import Scope
+from auth_adapters.backends.mongodb.scope import Scope, steadily
 from auth_adapters.backends.mongodb.shapes import Asked, Found, changes_of, new_document, reader, sums_of
 from auth_adapters.cancellation import uninterrupted
-from auth_adapters.errors import BackendError, ConnectionFailedError, TransientError, UniqueViolationError
+from auth_adapters.errors import BackendError, TransientError, UniqueViolationError
 from auth_adapters.physical import Count, Delete, Increment, Insert, Row, Select, Table, Update, Upsert, Values
 
 __all__ = ["MongoDBVerbs"]
@@ -30,8 +32,6 @@ __all__ = ["MongoDBVerbs"]
 T = TypeVar("T")
 ATTEMPTS: Final = 32
 """How often an upsert looks again, when others store and remove the same key at the same time."""
-REMOVALS: Final = 3
-"""How often a document whose parent is not there is removed, where connections are lost."""
 
 
 class MongoDBVerbs:
@@ -132,7 +132,8 @@ class MongoDBVerbs:
                     lambda scope: change_checked(scope, table, asked, assigned, changes, shape.projection)
                 )
             else:
-                found = await change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection)
+                work = change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection)
+                found = await uninterrupted(work)
         else:
             found = await told(
                 scope.of(table).find_one_and_update(
@@ -149,6 +150,8 @@ class MongoDBVerbs:
         shape = scope.shapes.found(statement)
         asked, assigned = shape.filter(values), changes_of(statement, values)
         if shape.checked:
+            if not self._transactions:
+                return await uninterrupted(change_many_checked_in_steps(scope, table, asked, assigned))
             return await self._atomically(lambda scope: change_many_checked(scope, table, asked, assigned))
         if shape.single:
             one = scope.of(table).update_one(asked, {"$set": assigned}, session=scope.session)
@@ -282,15 +285,8 @@ async def _founded(scope: Scope, table: Table, document: Document, parents: Sequ
 
 
 async def _take_back(scope: Scope, table: Table, document: Document) -> None:
-    """Remove one document, also where a connection is lost meanwhile: the driver tries that again on a set only."""
-    for attempt in range(1, REMOVALS + 1):
-        try:
-            await told(scope.of(table).delete_one({KEY: document[KEY]}), table)
-        except (ConnectionFailedError, TransientError):
-            if attempt == REMOVALS:
-                raise
-        else:
-            return
+    collection = scope.of(table)
+    await steadily(partial(collection.delete_one, {KEY: document[KEY]}), table)
 
 
 async def _selected(scope: Scope, table: Table, shape: Asked, values: Values) -> list[Document]:

@@ -23,8 +23,9 @@ from auth_adapters import (
     BackendError,
     ForeignKeyViolationError,
     TransientError,
+    field,
 )
-from conformance_tests.mongodb_outside import TOKENS, OutsideMongoDB, nothing_leaked, teams
+from conformance_tests.mongodb_outside import TOKENS, LossyProxy, OutsideMongoDB, nothing_leaked, teams
 from conformance_tests.resilience.outside import patience
 
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -226,6 +227,36 @@ class TestCascade:
 
 
 @pytest.mark.asyncio
+class TestLostAnswers:
+    """A connection is lost in the middle of a delete or an update; the server lives on."""
+
+    @pytest.mark.parametrize("command", ["find", "findAndModify", "delete", "update"])
+    @pytest.mark.parametrize("on_delete", ["cascade", "set_null", "restrict"])
+    async def test_nobody_is_left_behind(self, outside: OutsideMongoDB, on_delete: str, command: str) -> None:
+        async with patience(), LossyProxy(outside.server.port) as proxy:
+            url = f"mongodb://127.0.0.1:{proxy.port}/{outside.name}?directConnection=true&serverMonitoringMode=poll"
+            async with outside.connect(url, schema=teams(on_delete)) as db:
+                await db.create_tables()
+                for code in ("a", "b"):
+                    await db.create("team", {"code": code})
+                    for number in range(3):
+                        await db.create("member", {"number": number, "team_code": code})
+                proxy.lose.append(command)
+                with suppress(BackendError):
+                    await db.delete("team", {"code": "a"})
+                assert strays(outside) == []
+                proxy.lose[:] = [command]
+                with suppress(BackendError):
+                    await db.update_many("member", {"number": 1}, {"team_code": "b"})
+                with suppress(BackendError):
+                    await db.update("member", {"number": 2}, {"team_code": "b"})
+                with suppress(BackendError):
+                    await db.consume_one("team", {"code": "b"})
+                assert strays(outside) == []
+                await nothing_leaked(db, outside)
+
+
+@pytest.mark.asyncio
 class TestMovedAway:
     """A child that is given another parent while its old one is being deleted."""
 
@@ -252,6 +283,26 @@ class TestMovedAway:
             assert left == ({1: "new"} if on_delete == "cascade" else {1: "new", 2: None})
             assert await two.count("team") == 1
 
+    @pytest.mark.parametrize("on_delete", ["cascade", "set_null", "restrict"])
+    async def test_a_new_parent_that_is_deleted_before_update_many_is_done(
+        self, outside: OutsideMongoDB, on_delete: str
+    ) -> None:
+        schema = teams(on_delete)
+        async with patience(), outside.connect(schema=schema) as one, outside.connect(schema=schema) as two:
+            await one.create_tables()
+            await two.create("team", {"code": "old"})
+            await two.create("team", {"code": "new"})
+            await two.create("member", {"number": 1, "team_code": "old"})
+            with outside.failing("update", skip=1, blockConnection=True, blockTimeMS=300) as failing:
+                moving = asyncio.create_task(one.update_many("member", {"number": 1}, {"team_code": "new"}))
+                await asyncio.sleep(0.15)
+                with suppress(ForeignKeyViolationError):
+                    await two.delete("team", {"code": "new"})
+                with suppress(ForeignKeyViolationError):
+                    await moving
+            assert failing.hits > 0
+            assert strays(outside) == []
+
 
 @pytest.mark.asyncio
 class TestOtherReferences:
@@ -273,6 +324,12 @@ class TestOtherReferences:
             await soon(random)
             with suppress(ForeignKeyViolationError, TransientError):
                 await db.update("member", {"number": number}, {"team_code": code})
+
+        async def moving_many(db: Adapter, code: str, turn: int) -> None:
+            await soon(random)
+            numbers = [-n - turn * CHILDREN - 1 for n in range(CHILDREN)]
+            with suppress(ForeignKeyViolationError, TransientError):
+                await db.update_many("member", field("number").in_(numbers), {"team_code": code})
 
         async def deleting(db: Adapter, code: str) -> None:
             await soon(random)
@@ -296,6 +353,7 @@ class TestOtherReferences:
                     moving(random.choice((one, two)), random.choice(codes), -n - turn * CHILDREN - 1)
                     for n in range(CHILDREN)
                 ]
+                jobs += [moving_many(db, random.choice(codes), turn) for db in (one, two, one)]
                 await asyncio.gather(*jobs, *(deleting(db, code) for code in codes for db in (one, two)))
                 assert strays(outside) == []
             left = {one["number"] for one in outside.stored("member")}

@@ -85,17 +85,13 @@ class OutsideMongoDB:
         answer = self.sync.admin.command({**asked, "data": data} if data else asked)
         return int(answer["count"])
 
-    def _operations(self, **matched: Any) -> int:
+    def connections(self) -> int:
+        """How many connections the adapters have; two of each adapter's are those by which it watches the server."""
         pipeline: list[dict[str, Any]] = [
-            {"$currentOp": {"allUsers": True, "idleConnections": True, "idleSessions": True}},
-            {"$match": {"appName": self.name, **matched}},
+            {"$currentOp": {"allUsers": True, "idleConnections": True}},
+            {"$match": {"appName": self.name, "connectionId": {"$exists": True}}},
         ]
         return len(list(self.sync.admin.aggregate(pipeline)))
-
-    def connections(self) -> int:
-        """How many connections the adapters have, those apart by which their clients watch the servers."""
-        asked = {"connectionId": {"$exists": True}, "command.hello": {"$exists": False}}
-        return self._operations(**asked, **{"command.ismaster": {"$exists": False}})
 
     def open_transactions(self) -> int:
         """How many transactions are under way on the server, whosever."""

@@ -10,7 +10,7 @@ import pytest
 import servers
 from auth_adapters import ALL, SESSION, USER, VERIFICATION, Adapter, BackendAdapter, OperationTimeoutError
 from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked
-from conformance_tests.resilience.outside import patience
+from conformance_tests.resilience.outside import patience, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """PyMongo leaves it to the interpreter to close a socket where connecting is cancelled."""
@@ -236,6 +236,15 @@ class TestCancellation:
                 if done is not None:
                     assert stored == [step]
             await nothing_leaked(db, outside)
+
+    async def test_connections(self, outside: OutsideMongoDB) -> None:
+        async with patience(), outside.connect(pool_size=3) as db:
+            await db.create_tables()
+            for step in range(STEPS):
+                await asyncio.gather(*(cancelled(lambda: db.count(USER), step) for _ in range(8)))
+                await db.create("counter", {"name": f"{step}", "value": step})
+            await nothing_leaked(db, outside)
+            await until(lambda: 1 < outside.connections() <= 3 + 2)
 
     async def test_create_tables(self, outside: OutsideMongoDB) -> None:
         async with patience(), outside.connect(pool_size=3) as db:

@@ -254,15 +254,25 @@ class TestVerbs:
                 await nothing_leaked(db, outside)
 
     @each_verb
-    @pytest.mark.parametrize("code", [11602])
     async def test_a_primary_that_steps_down(
-        self, outside: OutsideMongoDB, command: str, verb: Callable[[Adapter], Awaitable[None]], code: int
+        self, outside: OutsideMongoDB, command: str, verb: Callable[[Adapter], Awaitable[None]]
     ) -> None:
         async with patience(), outside.connect(**OFTEN) as db:
             await furnish(db)
-            with outside.failing(command, errorCode=code) as failing:
+            with outside.failing(command, errorCode=11602) as failing:
                 await verb(db)
             assert failing.hits == 1
+
+    @pytest.mark.parametrize("code", [91, 189, 10107, 11600, 13435, 13436])
+    async def test_a_primary_that_is_none_any_more(self, outside: OutsideMongoDB, code: int) -> None:
+        async with patience(), outside.connect(**OFTEN) as db:
+            await furnish(db)
+            for command, verb in (("findAndModify", consume), ("insert", create), ("update", update_many)):
+                with outside.failing(command, errorCode=code) as failing:
+                    await verb(db)
+                assert failing.hits == 1
+                if verb is create:
+                    assert await db.delete(USER, {"email": "eve"})
 
     @each_transaction
     async def test_a_write_conflict(

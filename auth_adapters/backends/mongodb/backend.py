@@ -1,5 +1,6 @@
 """The backends on MongoDB: on a client of ours, and on the application's."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -55,7 +56,7 @@ class MongoDBBackend(MongoDBVerbs):
             raise
         self.capabilities = REPLICA_SET if "setName" in hello or hello.get("msg") == "isdbgrid" else STANDALONE
         collections = Collections(client, self.options.database, layout, self.options)
-        self._here = Scope(collections, Shapes(layout), Presence())
+        self._here = Scope(collections, Shapes(layout), self._presence(client))
 
     def _client(self) -> Client:
         listeners = [Discretion(), *self.options.client.get("event_listeners", ())]
@@ -63,6 +64,11 @@ class MongoDBBackend(MongoDBVerbs):
 
     async def _let_go(self, client: Client) -> None:
         await client.close()
+
+    def _presence(self, client: Client) -> Presence:
+        pool = client.options.pool_options
+        unlimited = math.isinf(pool.max_pool_size)
+        return Presence(None if unlimited else int(pool.max_pool_size), pool.wait_queue_timeout)
 
     async def close(self) -> None:
         here, self._here = self._here, None
@@ -118,6 +124,9 @@ class MongoDBClientBackend(MongoDBBackend):
 
     async def _let_go(self, client: Client) -> None:
         pass
+
+    def _presence(self, client: Client) -> Presence:
+        return Presence()  # who else uses the pool is not known
 
 
 def _check_version(hello: Mapping[str, Any]) -> None:

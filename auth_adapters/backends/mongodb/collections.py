@@ -91,7 +91,10 @@ class Collections:
 
     async def create(self) -> None:
         """Create what is absent. Several processes may do so at once."""
-        await asyncio.gather(*[self._create(table) for table in self.layout.tables.values()])
+        work = [self._create(table) for table in self.layout.tables.values()]
+        for failure in await asyncio.gather(*work, return_exceptions=True):  # after all: none is left at work
+            if failure is not None:
+                raise failure
 
     async def _create(self, table: Table) -> None:
         collection, database = self.collection(table), self.database(table)

@@ -1,15 +1,17 @@
 """Deleting documents to which others refer: cascade, set null, restrict."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.references import needed
-from auth_adapters.backends.mongodb.scope import Scope, stored_row
+from auth_adapters.backends.mongodb.scope import Scope, chunks, steadily, stored_row
 from auth_adapters.cascades import DeletePlan, Find, plan_delete, run_async
-from auth_adapters.errors import ForeignKeyViolationError, UniqueViolationError
+from auth_adapters.errors import BackendError, ForeignKeyViolationError, UniqueViolationError
 from auth_adapters.physical import ForeignKey, Table
 
 __all__ = ["erase", "erase_in_steps", "sweep"]
@@ -48,10 +50,16 @@ async def erase_in_steps(scope: Scope, table: Table, asked: Document, limit: int
     """
     documents = await scope.find(table, asked, limit=limit)
     await _plan(scope, table, documents)  # raises where a reference is restricted
-    gone = []
+    gone: list[Document] = []
     for document in documents:
         still = {"$and": [{KEY: document[KEY]}, asked]}
-        found = await told(scope.of(table).find_one_and_delete(still), table)
+        try:
+            found = await told(scope.of(table).find_one_and_delete(still), table)
+        except BackendError:  # it may have been done
+            with suppress(BackendError):
+                left = await scope.find(table, {KEY: document[KEY]}, {KEY: 1}, limit=1)
+                await sweep(scope, table, gone if left else [*gone, document])
+            raise
         if found is not None:
             gone.append(found)
     await sweep(scope, table, gone)
@@ -76,14 +84,12 @@ async def sweep(scope: Scope, table: Table, gone: Sequence[Document]) -> None:
                 restricted.append((child, key, values))
                 continue
             found = await scope.holding(child, path, values, None)
-            keys = [one[KEY] for one in found]
             if key.on_delete == "set_null":
                 emptied += [(child, path, one) for one in found]
-                await scope.change(child, keys, {"$set": {path: None}})
-            elif found:
-                await scope.remove(child, keys)
-                removed += [(child, one) for one in found]
-                waiting.append((child, found))
+                await _empty(scope, child, path, found)
+            elif found and (ending := await _remove(scope, child, path, found)):
+                removed += [(child, one) for one in ending]
+                waiting.append((child, ending))
     for child, key, values in restricted:
         if await scope.holding(child, paths(child)[key.column], values, {KEY: 1}):
             await _put_back(scope, removed, emptied)
@@ -91,6 +97,30 @@ async def sweep(scope: Scope, table: Table, gone: Sequence[Document]) -> None:
             raise ForeignKeyViolationError(
                 f"{child.model} still refers to what would be deleted", model=child.model, fields=fields
             )
+
+
+async def _empty(scope: Scope, table: Table, path: str, found: Sequence[Document]) -> None:
+    """Empty a reference, unless it refers to another parent by now."""
+    for part in chunks(found):
+        await steadily(partial(scope.of(table).update_many, _held(part, path), {"$set": {path: None}}), table)
+
+
+async def _remove(scope: Scope, table: Table, path: str, found: Sequence[Document]) -> list[Document]:
+    """Remove documents, unless they refer to another parent by now; those that are gone."""
+    gone: list[Document] = []
+    for part in chunks(found):
+        done = await steadily(partial(scope.of(table).delete_many, _held(part, path)), table)
+        keys = [one[KEY] for one in part]
+        there = await scope.holding(table, KEY, keys, {KEY: 1}) if done.deleted_count < len(part) else []
+        left = {one[KEY] for one in there}
+        gone += [one for one in part if one[KEY] not in left]
+    return gone
+
+
+def _held(documents: Sequence[Document], path: str) -> Document:
+    """These documents, as long as they refer to what they refer to."""
+    keys, values = [one[KEY] for one in documents], {one[path] for one in documents}
+    return {"$and": [{KEY: {"$in": keys}}, {path: {"$in": list(values)}}]}
 
 
 async def _put_back(

@@ -21,11 +21,12 @@ from auth_adapters.errors import (
 )
 from auth_adapters.physical import Table
 
-__all__ = ["told"]
+__all__ = ["UNKNOWN", "told", "uncommitted"]
 
 T = TypeVar("T")
 
 TRANSIENT_LABEL: Final = "TransientTransactionError"
+UNKNOWN: Final = "UnknownTransactionCommitResult"
 TRANSIENT: Final = {
     24: "a lock could not be had in time",
     91: "the server is shutting down",
@@ -64,6 +65,7 @@ OVERFLOW: Final = 241
 """What an increment answers whose sum does not fit: see `shapes.sums_of`."""
 INVALID: Final = {121: "the document does not fit the collection's validator"}
 MISSING: Final = frozenset({26})
+OTHER_INDEX: Final = frozenset({85, 86})
 
 
 async def told(work: Awaitable[T], table: Table | None = None) -> T:
@@ -76,6 +78,16 @@ async def told(work: Awaitable[T], table: Table | None = None) -> T:
     except (driver_errors.PyMongoError, BSONError, OverflowError) as error:
         failure = mongodb_error(error, table)
     raise failure
+
+
+def uncommitted(error: driver_errors.PyMongoError) -> AuthAdapterError:
+    """Our error for a commit that failed. Who does not know whether it was done must not be told to try it again."""
+    failure = mongodb_error(error, None)
+    if isinstance(failure, TransientError) and error.has_error_label(UNKNOWN):
+        return ConnectionFailedError(
+            "the primary went away while it committed: whether it was done is not known", code=failure.code
+        )
+    return failure
 
 
 def mongodb_error(error: BaseException, table: Table | None) -> AuthAdapterError:
@@ -95,6 +107,8 @@ def _of_connection(error: driver_errors.PyMongoError) -> AuthAdapterError:
     """What went wrong on the way to the server."""
     if isinstance(error, driver_errors.WaitQueueTimeoutError):
         return PoolTimeoutError("no connection became free in time (acquire_timeout)")
+    if isinstance(error, driver_errors.NetworkTimeout):
+        return OperationTimeoutError("the database did not answer in time (statement_timeout)")
     if error.has_error_label(TRANSIENT_LABEL) or isinstance(error, driver_errors.NotPrimaryError):
         return TransientError("the primary went away meanwhile; safe to retry")
     if isinstance(error, driver_errors.ServerSelectionTimeoutError):
@@ -131,6 +145,12 @@ def _by_code(code: int | None, details: Mapping[str, Any], table: Table | None, 
         return InvalidValueError(INVALID[code])
     if code in MISSING:
         return TableMissingError("a collection is not there; await adapter.create_tables()", code=code)
+    if code in OTHER_INDEX:
+        of = f" of {table.model!r}" if table else ""
+        return ConfigurationError(
+            f"an index{of} that is there has the name of one that is needed, or does the same in another way, and "
+            f"create_tables never alters: drop it, and call create_tables again"
+        )
     return BackendError(f"the server refused the operation (code {code})", code=code)
 
 

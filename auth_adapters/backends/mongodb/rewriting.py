@@ -1,6 +1,9 @@
 """Changing columns that are references, or that others refer to."""
 
-from typing import Any, Final
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from pymongo import ReturnDocument
 
@@ -9,13 +12,22 @@ from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.references import parents_of, touch, touched, unfounded
-from auth_adapters.backends.mongodb.scope import Scope, stored_row
+from auth_adapters.backends.mongodb.scope import Scope, steadily, stored_row
 from auth_adapters.cascades import Find, run_async
-from auth_adapters.errors import TransientError, UniqueViolationError
+from auth_adapters.errors import BackendError, ConstraintError, TransientError, UniqueViolationError
 from auth_adapters.physical import Table
 from auth_adapters.rules import check_references
 
-__all__ = ["change_all", "change_all_in_steps", "change_checked", "change_checked_in_steps", "change_many_checked"]
+__all__ = [
+    "change_all",
+    "change_all_in_steps",
+    "change_checked",
+    "change_checked_in_steps",
+    "change_many_checked",
+    "change_many_checked_in_steps",
+]
+
+T = TypeVar("T")
 
 ATTEMPTS: Final = 32
 """How often a document is looked for again that others change all the time."""
@@ -75,6 +87,51 @@ async def change_many_checked(scope: Scope, table: Table, asked: Document, assig
     return await scope.change(table, [one[KEY] for one in found], {"$set": assigned})
 
 
+async def change_many_checked_in_steps(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
+    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the documents."""
+    found = await scope.find(table, asked)
+    for document in found:
+        await _check(scope, table, document, assigned)
+    work = scope.change(table, [one[KEY] for one in found], {"$set": assigned})
+    return await _verified(scope, table, found, assigned, work)
+
+
+async def _verified(
+    scope: Scope, table: Table, before: Sequence[Document], assigned: Document, work: Coroutine[Any, Any, T]
+) -> T:
+    """The change that `work` makes of documents, also where it is not known to be made; then see to their parents.
+
+    Raises `ForeignKeyViolationError` if one is gone.
+    """
+    try:
+        result = await work
+    except ConstraintError:
+        raise
+    except BackendError:
+        with suppress(BackendError):
+            await _see_to_parents(scope, table, before, assigned)
+        raise
+    if result is not None:
+        await _see_to_parents(scope, table, before, assigned)
+    return result
+
+
+async def _see_to_parents(scope: Scope, table: Table, before: Sequence[Document], assigned: Document) -> None:
+    after = [{**one, **assigned} for one in before]
+    new = [one for one in parents_of(scope.layout, table, after) if one.key.column in assigned]
+    orphaned = await touch(scope.collections, new, None)
+    if orphaned is None:
+        return
+    if orphaned.key.on_delete in ("cascade", "set_null"):
+        await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values])
+    else:
+        for document in before:
+            back = {path: document.get(path) for path in assigned}
+            asked: Document = {"$and": [{KEY: document[KEY]}, assigned]}
+            await steadily(partial(scope.of(table).update_one, asked, {"$set": back}), table)
+    raise unfounded(table, orphaned.key)
+
+
 async def change_checked_in_steps(
     scope: Scope, table: Table, asked: Document, assigned: Document, changes: Any, wanted: Document | None
 ) -> Document | None:
@@ -85,19 +142,10 @@ async def change_checked_in_steps(
             return None
         before = found[0]
         await _check(scope, table, before, assigned)
-        document = await _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
-        if document is None:
-            continue
-        new = [one for one in parents_of(scope.layout, table, [{**before, **assigned}]) if one.key.column in assigned]
-        orphaned = await touch(scope.collections, new, None)
-        if orphaned is None:
+        work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
+        document = await _verified(scope, table, [before], assigned, work)
+        if document is not None:
             return document
-        if orphaned.key.on_delete in ("cascade", "set_null"):
-            await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values])
-        else:
-            back = {path: before.get(path) for path in assigned}
-            await told(scope.of(table).update_one({KEY: before[KEY]}, {"$set": back}), table)
-        raise unfounded(table, orphaned.key)
     raise TransientError("others changed the same document all the time; safe to retry")
 
 

@@ -1,8 +1,9 @@
 """Where the verbs work: on which collections, in which session; and what several documents need at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -12,12 +13,16 @@ from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.presence import Presence
 from auth_adapters.backends.mongodb.shapes import Shapes
+from auth_adapters.errors import ConnectionFailedError, TransientError
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["Scope", "stored_row"]
+__all__ = ["Scope", "chunks", "steadily", "stored_row"]
+
+T = TypeVar("T")
 
 CHUNK: Final = 10_000
 """How many values one question lists: a document of MongoDB, and so a question, holds 16 MB."""
+REPEATS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +52,14 @@ class Scope:
     async def holding(self, table: Table, path: str, values: Sequence[Any], wanted: Document | None) -> list[Document]:
         """The documents that hold one of `values` under `path`."""
         found: list[Document] = []
-        for part in _chunks(values):
+        for part in chunks(values):
             found += await self.find(table, {path: {"$in": part}}, wanted)
         return found
 
     async def remove(self, table: Table, keys: Sequence[Any], *, still: Document | None = None) -> int:
         """Remove documents by `_id`, if they `still` are let through; how many."""
         removed = 0
-        for part in _chunks(keys):
+        for part in chunks(keys):
             asked: Document = {KEY: {"$in": part}}
             narrowed = {"$and": [asked, still]} if still else asked
             removed += (await told(self.of(table).delete_many(narrowed, session=self.session), table)).deleted_count
@@ -63,13 +68,24 @@ class Scope:
     async def change(self, table: Table, keys: Sequence[Any], changes: Document) -> int:
         """Change documents by `_id`; how many there were."""
         matched = 0
-        for part in _chunks(keys):
+        for part in chunks(keys):
             asked = self.of(table).update_many({KEY: {"$in": part}}, changes, session=self.session)
             matched += (await told(asked, table)).matched_count
         return matched
 
 
-def _chunks(values: Sequence[Any]) -> list[list[Any]]:
+async def steadily(work: Callable[[], Awaitable[T]], table: Table) -> T:
+    """Outside of a transaction: do what may be done twice, again where a connection is lost meanwhile. PyMongo itself
+    does so on a set only, and for one document at a time.
+    """
+    for _ in range(REPEATS):
+        with suppress(ConnectionFailedError, TransientError):
+            return await told(work(), table)
+    return await told(work(), table)
+
+
+def chunks(values: Sequence[T]) -> list[list[T]]:
+    """The same values in lists that are not too long for one question."""
     return [list(values[at : at + CHUNK]) for at in range(0, len(values), CHUNK)]
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from random import uniform
 from typing import Any, Final, TypeVar
 
+import pymongo
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
-from auth_adapters.backends.mongodb.errors import told
+from auth_adapters.backends.mongodb.errors import UNKNOWN, uncommitted
 from auth_adapters.backends.mongodb.scope import Scope
 from auth_adapters.backends.mongodb.verbs import MongoDBVerbs
 from auth_adapters.cancellation import uninterrupted
@@ -27,7 +28,6 @@ RETRY_SECONDS: Final = 10.0
 PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.1
 COMMIT_ATTEMPTS: Final = 5
-UNKNOWN: Final = "UnknownTransactionCommitResult"
 SNAPSHOT: Final = ReadConcern("snapshot")
 
 
@@ -57,18 +57,24 @@ class MongoDBTransaction(SessionVerbs):
     """A transaction of ours: a snapshot, which others' writes to the same documents make fail."""
 
     async def commit(self) -> None:
-        """Make it so. Where the answer got lost it is asked for again: to commit twice is to commit once."""
+        """Make it so. Where the answer got lost it is asked for again: to commit twice is to commit once.
+
+        All of that takes no longer than one statement may.
+        """
+        failure: PyMongoError | None = None
         try:
-            for attempt in range(1, COMMIT_ATTEMPTS + 1):
-                try:
-                    await self._session.commit_transaction()
-                except PyMongoError as error:
-                    if attempt == COMMIT_ATTEMPTS or not error.has_error_label(UNKNOWN):
-                        await told(_raising(error))
-                else:
-                    return
+            with pymongo.timeout(self._session.client.options.timeout):
+                for _ in range(COMMIT_ATTEMPTS):
+                    try:
+                        return await self._session.commit_transaction()
+                    except PyMongoError as error:
+                        failure = error
+                    if not failure.has_error_label(UNKNOWN):
+                        break
         finally:
             await self._ended()
+        assert failure is not None
+        raise uncommitted(failure)
 
     async def rollback(self) -> None:
         with suppress(PyMongoError):  # the server undoes what nobody commits
@@ -93,10 +99,6 @@ class MongoDBBound(SessionVerbs):
 
     async def rollback(self) -> None:
         raise NotImplementedError("never called: the owner of the session rolls back")
-
-
-async def _raising(error: BaseException) -> Any:
-    raise error
 
 
 async def begun(scope: Scope, write_concern: Any) -> MongoDBTransaction:

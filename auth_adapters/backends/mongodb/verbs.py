@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from pymongo import ReturnDocument
@@ -18,8 +19,9 @@ from auth_adapters.backends.mongodb.rewriting import (
     change_checked,
     change_checked_in_steps,
     change_many_checked,
+    change_many_checked_in_steps,
 )
-from auth_adapters.backends.mongodb.scope import Scope
+from auth_adapters.backends.mongodb.scope import Scope, steadily
 from auth_adapters.backends.mongodb.shapes import Asked, Found, changes_of, new_document, reader, sums_of
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.errors import BackendError, TransientError, UniqueViolationError
@@ -67,22 +69,12 @@ class MongoDBVerbs:
     async def _store(self, scope: Scope, table: Table, document: Document) -> None:
         """Store a document, and see that its parents are there; if not, it goes again."""
         parents = parents_of(scope.layout, table, [document]) if table.foreign_keys else []
-        stored = scope.of(table).insert_one(document, session=scope.session)
-        if not parents:
-            await told(stored, table)
-            return
-        try:
-            await told(stored, table)
+        if parents and scope.session is None:
+            orphaned = await uninterrupted(_founded(scope, table, document, parents))
+        else:
+            await told(scope.of(table).insert_one(document, session=scope.session), table)
             orphaned = await touch(scope.collections, parents, scope.session)
-        except UniqueViolationError:
-            raise
-        except BaseException:
-            if scope.session is None:
-                await uninterrupted(_settle(scope, table, document, parents))
-            raise
         if orphaned is not None:
-            if scope.session is None:
-                await uninterrupted(scope.remove(table, [document[KEY]]))
             raise unfounded(table, orphaned.key)
 
     @counted
@@ -133,7 +125,8 @@ class MongoDBVerbs:
                     lambda scope: change_checked(scope, table, asked, assigned, changes, shape.projection)
                 )
             else:
-                found = await change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection)
+                work = change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection)
+                found = await uninterrupted(work)
         else:
             found = await told(
                 scope.of(table).find_one_and_update(
@@ -150,6 +143,8 @@ class MongoDBVerbs:
         shape = scope.shapes.found(statement)
         asked, assigned = shape.filter(values), changes_of(statement, values)
         if shape.checked:
+            if not self._transactions:
+                return await uninterrupted(change_many_checked_in_steps(scope, table, asked, assigned))
             return await self._atomically(lambda scope: change_many_checked(scope, table, asked, assigned))
         if shape.single:
             one = scope.of(table).update_one(asked, {"$set": assigned}, session=scope.session)
@@ -262,11 +257,29 @@ async def _store_all(scope: Scope, table: Table, documents: Sequence[Document]) 
         raise unfounded(table, orphaned.key)
 
 
-async def _settle(scope: Scope, table: Table, document: Document, parents: Sequence[Parent]) -> None:
-    """After a failure in between: if the document was stored and a parent is not there, it goes again."""
-    with suppress(BackendError):
-        if KEY in document and await touch(scope.collections, parents, None) is not None:
-            await scope.remove(table, [document[KEY]])
+async def _founded(scope: Scope, table: Table, document: Document, parents: Sequence[Parent]) -> Parent | None:
+    """Outside of a transaction: store a document and touch its parents; if one is not there, the document goes again.
+
+    Not to be interrupted: the server stores what it was sent before, maybe when the parent is gone.
+    """
+    try:
+        await told(scope.of(table).insert_one(document), table)
+        orphaned = await touch(scope.collections, parents, None)
+    except UniqueViolationError:
+        raise
+    except BaseException:
+        with suppress(BackendError):
+            if KEY in document and await touch(scope.collections, parents, None) is not None:
+                await _take_back(scope, table, document)
+        raise
+    if orphaned is not None:
+        await _take_back(scope, table, document)
+    return orphaned
+
+
+async def _take_back(scope: Scope, table: Table, document: Document) -> None:
+    collection = scope.of(table)
+    await steadily(partial(collection.delete_one, {KEY: document[KEY]}), table)
 
 
 async def _selected(scope: Scope, table: Table, shape: Asked, values: Values) -> list[Document]:

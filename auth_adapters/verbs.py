@@ -1,5 +1,6 @@
 """The verbs of an adapter: ask the planner, run the one statement, decode. The same for every kind of adapter."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -256,8 +257,11 @@ class Verbs:
         return purged
 
     async def _purge(self, name: str, expired: Predicate, batch: int) -> int:
-        """Remove in batches that take about `PURGE_SECONDS` each, so that others get their turn between them."""
-        purged, size = 0, min(batch, PURGE_LEAST)
+        """Remove in batches that take about `PURGE_SECONDS` each, so that others get their turn between them.
+
+        Where even the shortest took longer, most of that is no matter of its size: they may take half as long again.
+        """
+        purged, size, shortest = 0, min(batch, PURGE_LEAST), math.inf
         while True:
             asked = self._planner.delete_batch(name, expired, limit=size)
             started = time.perf_counter()
@@ -266,4 +270,6 @@ class Verbs:
             purged += removed
             if removed < size:
                 return purged
-            size = min(batch, size * 2 if took < PURGE_SECONDS else max(PURGE_LEAST, size // 2))
+            shortest = min(shortest, took)
+            bound = max(PURGE_SECONDS, 1.5 * shortest)
+            size = min(batch, size * 2 if took < bound else max(PURGE_LEAST, size // 2))

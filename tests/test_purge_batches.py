@@ -14,10 +14,14 @@ TICKETS = Schema({"ticket": Model(fields={"ends": Field("datetime")}, expires="e
 
 
 class Slow(MemoryBackend):
-    """Takes its time to delete."""
+    """Takes its time to delete: so many seconds for each statement, and for each record."""
+
+    def __init__(self, statement: float, record: float) -> None:
+        super().__init__()
+        self.costs = statement, record
 
     async def delete(self, statement: Any, values: Any) -> int:
-        await asyncio.sleep(0.006)
+        await asyncio.sleep(self.costs[0] + self.costs[1] * values[statement.limit])
         return await super().delete(statement, values)
 
 
@@ -41,4 +45,8 @@ async def test_quick_batches_grow() -> None:
 
 
 async def test_slow_batches_stay_small() -> None:
-    assert await purged(Slow(), 40, 1000) == [16, 16, 8]
+    assert max(await purged(Slow(0, 0.001), 200, 1000)) <= 32
+
+
+async def test_batches_grow_where_smaller_ones_would_not_be_quicker() -> None:
+    assert max(await purged(Slow(0.02, 0.00001), 400, 1000)) >= 128

@@ -59,6 +59,8 @@ def _wrong(where: str, rule: str) -> InvalidValueError:
 
 def check_text(where: str, value: Any) -> str:
     """The value as a plain string, without NUL and lone surrogates."""
+    if type(value) is str and value.isascii() and "\0" not in value:  # the common case at once, here and below
+        return value
     if not isinstance(value, str):
         raise _wrong(where, f"takes a string, not {type(value).__name__}")
     if not value.isascii():
@@ -72,6 +74,8 @@ def check_text(where: str, value: Any) -> str:
 
 
 def _sized_text(where: str, limit: int, value: Any) -> str:
+    if type(value) is str and len(value) <= limit and value.isascii() and "\0" not in value:
+        return value
     text = check_text(where, value)
     if len(text) > limit:
         raise _wrong(where, f"takes at most {limit} characters")
@@ -165,6 +169,9 @@ def _boolean_as_integer(where: str, value: Any) -> int:
 
 def check_moment(where: str, value: Any) -> datetime:
     """The value as an aware time in UTC, microseconds dropped."""
+    if type(value) is datetime and value.tzinfo is UTC and not value.fold:
+        rest = value.microsecond % 1000
+        return value.replace(microsecond=value.microsecond - rest) if rest else value
     if not isinstance(value, datetime):
         raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
     offset = value.utcoffset()
@@ -181,7 +188,15 @@ def check_moment(where: str, value: Any) -> datetime:
 
 def encode_datetime(value: datetime) -> str:
     """A checked UTC time as text of fixed width, which sorts as time does."""
-    return value.isoformat("T", "milliseconds")[:23] + "Z"
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (  # noqa: UP031  (a third faster than isoformat)
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond // 1000,
+    )
 
 
 def decode_datetime(stored: str) -> datetime:
@@ -196,6 +211,8 @@ def _datetime_as_text(where: str, value: Any) -> str:
 
 
 def _datetime_as_naive(where: str, value: Any) -> datetime:
+    if type(value) is datetime and value.tzinfo is UTC and not value.fold:
+        return value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=None)
     return check_moment(where, value).replace(tzinfo=None)
 
 
@@ -320,13 +337,28 @@ def _id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
         parsed = ids.parse(check_text(where, value))
         return str(parsed) if as_text else parsed
 
+    store = partial(_store_id, where, compare)
+    if ids.kind == "string":
+        return ValueCodec(
+            kind="string",
+            length=DEFAULT_LENGTH,
+            store=partial(_text_id, store),
+            compare=partial(_text_id, compare),
+            load=None,
+        )
     return ValueCodec(
         kind=ids.kind,
-        length=DEFAULT_LENGTH if ids.kind == "string" else None,
-        store=partial(_store_id, where, compare),
+        length=None,
+        store=store,
         compare=compare,
-        load=None if ids.kind == "string" or as_text else ids.render,
+        load=None if as_text else ids.render,
     )
+
+
+def _text_id(convert: Convert, value: Any) -> Any:
+    if type(value) is str and 0 < len(value) <= DEFAULT_LENGTH and value.isascii() and "\0" not in value:
+        return value
+    return convert(value)
 
 
 def _store_id(where: str, compare: Convert, value: Any) -> Any:

@@ -50,30 +50,22 @@ class Verbs:
     def _require(self, capability: str, what: str) -> None:
         raise NotImplementedError
 
-    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
+    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
         """The only way to the backend: guarded and observed."""
-        return self._observed(verb, model, call, given) if self._observe else self._guarded(call, given)
-
-    async def _guarded(self, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> Any:
-        self._enter()
+        started = time.perf_counter() if self._observe else 0.0
         try:
-            result = await call(*given)
-        except BaseException as error:
-            self._leave(error)
-            raise
-        self._leave(None)
-        return result
-
-    async def _observed(
-        self, verb: str, model: str, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]
-    ) -> Any:
-        started = time.perf_counter()
-        try:
-            result = await self._guarded(call, given)
+            self._enter()
+            try:
+                result = await call(*given)
+            except BaseException as error:
+                self._leave(error)
+                raise
+            self._leave(None)
         except BaseException as error:
             self._tell(verb, model, started, None, error)
             raise
-        self._tell(verb, model, started, result, None)
+        if self._observe:
+            self._tell(verb, model, started, result, None)
         return result
 
     def _tell(self, verb: str, model: str, started: float, result: Any, error: BaseException | None) -> None:
@@ -83,16 +75,12 @@ class Verbs:
             self._observe(Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind))
 
     async def _records(self, verb: str, asked: Asked[Select]) -> list[Record]:
-        name = asked.model.name
-        rows: list[Row] = await self._run(verb, name, self._executor.select, asked.statement, asked.values)
+        rows: list[Row] = await self._run(
+            verb, asked.model.name, self._executor.select, asked.plan.statement, asked.values
+        )
         decode, joining = asked.plan.decode, asked.plan.joining
         records = [decode(row) for row in rows]
-        if joining is None or not rows:
-            return records
-        for one in joining.in_row:
-            for row, record in zip(rows, records, strict=True):
-                record[one.name] = one.record(row)
-        if not joining.followed:
+        if joining is None or not joining.followed or not rows:
             return records
 
         async def select(statement: Select, values: Any) -> list[Row]:

@@ -74,14 +74,11 @@ class Verbs:
             kind = type(error) if error else None
             self._observe(Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind))
 
-    async def _records(self, verb: str, asked: Asked[Select]) -> list[Record]:
-        rows: list[Row] = await self._run(
-            verb, asked.model.name, self._executor.select, asked.plan.statement, asked.values
-        )
-        decode, joining = asked.plan.decode, asked.plan.joining
-        records = [decode(row) for row in rows]
-        if joining is None or not joining.followed or not rows:
-            return records
+    async def _follow(self, asked: Asked[Select], rows: list[Row], records: list[Record]) -> None:
+        """Put the records of followed joins into those of the rows."""
+        joining = asked.plan.joining
+        if joining is None or not rows:
+            return
 
         async def select(statement: Select, values: Any) -> list[Row]:
             joined = statement.table.model
@@ -89,7 +86,6 @@ class Verbs:
             return found
 
         await follow(select, joining, asked.followed, rows, records)
-        return records
 
     async def create(
         self, model: Name, data: Mapping[str, Any], *, select: Collection[str] | None = None, force_id: bool = False
@@ -125,8 +121,14 @@ class Verbs:
         sort: Sequence[str] = (),
     ) -> Any:
         asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, single=True)
-        records = await self._records("find_one", asked)
-        return records[0] if records else None
+        plan = asked.plan
+        rows = await self._run("find_one", asked.model.name, self._executor.select, plan.statement, asked.values)
+        if not rows:
+            return None
+        record = plan.decode(rows[0])
+        if asked.followed:
+            await self._follow(asked, rows[:1], [record])
+        return record
 
     async def find_many(
         self,
@@ -143,7 +145,12 @@ class Verbs:
         asked = self._planner.find(
             model, where, select=select, join=join, sort=sort, limit=limit, offset=offset, after=after
         )
-        return await self._records("find_many", asked)
+        plan = asked.plan
+        rows = await self._run("find_many", asked.model.name, self._executor.select, plan.statement, asked.values)
+        records = [plan.decode(row) for row in rows]
+        if asked.followed:
+            await self._follow(asked, rows, records)
+        return records
 
     async def iterate(
         self,

@@ -41,7 +41,7 @@ class MySQLOperations(Operations):
         made_here = self._uuid_column(statement)
         if made_here is not None:
             return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
-        sql: Sql = self._sql(statement, lambda: self._mysql.insert(statement))
+        sql: Sql = self._sql(statement, self._mysql.insert)
         several = len(rows) > 1  # the driver may send them as more than one statement
         if statement.returning and not self._mariadb:
             return Work(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
@@ -62,11 +62,8 @@ class MySQLOperations(Operations):
         return next((name for name in statement.returning if columns[name].generated == "database"), None)
 
     def _insert_with_uuids(self, statement: Insert, rows: Sequence[Row]) -> Operation[list[Row]]:
-        whole: Insert = self._sql(
-            statement,
-            lambda: Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=()),
-        )
-        sql: Sql = self._sql(whole, lambda: self._mysql.insert(whole))
+        whole: Insert = self._sql(statement, _with_returned)
+        sql: Sql = self._sql(whole, self._mysql.insert)
         ids: list[Row] = []
         while len(ids) < len(rows):
             number = min(len(rows) - len(ids), UUIDS_AT_ONCE)
@@ -85,9 +82,12 @@ class MySQLOperations(Operations):
         return self._change_one(statement, values)
 
     def _change_one(self, statement: Update | Increment, values: Values) -> Work:
-        change: ChangeOne = self._sql(statement, lambda: ChangeOne(self._mysql, statement))
+        change: ChangeOne = self._sql(statement, self._compile_change)
         operation = _at(statement.table, change.run(values))
         return Work(operation, True, True, again=lambda: self._change_one(statement, values))
+
+    def _compile_change(self, statement: Update | Increment) -> ChangeOne:
+        return ChangeOne(self._mysql, statement)
 
     def update_many(self, statement: Update, values: Values) -> Work:
         work = super().update_many(statement, values)
@@ -119,9 +119,9 @@ class MySQLOperations(Operations):
 
     def _consumes(self, statement: Delete, values: Values) -> Work:
         if self._mariadb and not self._eraser.is_needed(statement.table):
-            sql: Sql = self._sql(statement, lambda: self._mysql.delete(statement))
+            sql: Sql = self._sql(statement, self._mysql.delete)
             return Work(self._one(sql, values, statement), True)
-        sqls: tuple[Sql, Sql] = self._sql(statement, lambda: self._compile_consume(statement))
+        sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_consume)
         return Work(self._consume(statement, sqls, values), True, True)
 
     def _compile_consume(self, statement: Delete) -> tuple[Sql, Sql]:
@@ -153,10 +153,17 @@ class MySQLOperations(Operations):
     # ----- upsert
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
-        one: UpsertOne = self._sql(statement, lambda: UpsertOne(self._mysql, statement))
+        one: UpsertOne = self._sql(statement, self._compile_upsert_one)
         inside = _at(statement.table, one.inside(values))
         alone = _at(statement.table, one.alone(values))
         return Work(inside, True, True, alone, lambda: self.upsert(statement, values))
+
+    def _compile_upsert_one(self, statement: Upsert) -> UpsertOne:
+        return UpsertOne(self._mysql, statement)
+
+
+def _with_returned(statement: Insert) -> Insert:
+    return Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=())
 
 
 def _operation(work: Work) -> Operation[Any]:

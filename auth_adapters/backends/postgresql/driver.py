@@ -130,8 +130,7 @@ class PostgreSQLDriver(Driver):
                 await connection.executemany(request.text, request.parameters)
                 return Answer([], 0)
             if request.counts:
-                status: str = await connection.execute(request.text, *request.parameters)
-                return Answer([], int(status.rpartition(" ")[2]))
+                return Answer([], _reached(await connection.execute(request.text, *request.parameters)))
             return Answer(await self._fetch(connection, request.text, *request.parameters), 0)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
@@ -160,6 +159,24 @@ class PostgreSQLDriver(Driver):
 class PreparingDriver(PostgreSQLDriver):
     """Connections of our own, each of which prepares a statement once."""
 
+    async def ask(self, connection: Any, request: Request) -> Any:
+        if type(connection) is not _OurConnection:
+            return await super().ask(connection, request)
+        failure: AuthAdapterError | None = None
+        try:
+            statement = connection.prepared.get(request.text) or await self._prepare(connection, request.text)
+            rows = await statement.fetch(*request.parameters)
+            return _reached(statement.get_statusmsg()) if request.counts else request.result(rows)
+        except asyncpg.InvalidCachedStatementError as error:
+            connection.prepared.clear()
+            if connection.is_in_transaction():
+                failure = self._failure(connection, error)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        if failure is None:  # the table was changed meanwhile: prepared anew it fits
+            return await super().ask(connection, request)
+        raise request.failure(failure) from None
+
     async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
         if type(connection) is not _OurConnection:
             return await connection.fetch(text, *parameters)  # one that the application has bound
@@ -180,6 +197,10 @@ class PreparingDriver(PostgreSQLDriver):
             connection.prepared.pop(next(iter(connection.prepared)))
         statement = connection.prepared[text] = await connection.prepare(text)
         return statement
+
+
+def _reached(status: str) -> int:
+    return int(status.rpartition(" ")[2])
 
 
 def driver_of(options: PostgreSQLOptions) -> PostgreSQLDriver:

@@ -138,8 +138,7 @@ class PooledBackend(SqlVerbs):
         try:
             if isinstance(operation, Request):
                 self.statements += 1
-                rows = await driver.rows(lease.connection, operation.text, operation.parameters)
-                result: Any = operation.result(rows)
+                result: Any = await driver.ask(lease.connection, operation)
             elif work.alone is not None:
                 result = await self.run(driver, lease.connection, work._replace(operation=work.alone))
             elif work.several:
@@ -156,6 +155,9 @@ class PooledBackend(SqlVerbs):
 
     async def run(self, driver: Driver, connection: Any, work: Work) -> Any:
         """An operation inside whatever transaction there is."""
+        if isinstance(work.operation, Request):
+            self.statements += 1
+            return await driver.ask(connection, work.operation)
 
         def execute(request: Request) -> Any:
             self.statements += 1

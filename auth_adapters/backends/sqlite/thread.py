@@ -87,7 +87,8 @@ class OnThread:
     def _rows(self, request: Request, connection: sqlite3.Connection) -> Any:
         self.statements += 1
         try:
-            return request.result(connection.execute(request.text, request.parameters).fetchall())
+            cursor = connection.execute(request.text, request.parameters)
+            return request.result(cursor.fetchall())
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
         raise failure from None

@@ -84,7 +84,7 @@ class Planner:
 
     def _kept(self, words: Hashable | None, where: Any, asked: Asked[Any]) -> Asked[Any]:
         """What was asked, which is found by its words from now on if it asks for equality only."""
-        if words is None or any(value is None for value in where.values()):
+        if not words or any(value is None for value in where.values()):
             return asked
         if all(test.op == "eq" for test in tests_of(asked.statement.condition)):
             self._usual.find(words, lambda: Usual(asked.model, asked.plan, asked.followed))
@@ -229,7 +229,7 @@ class Planner:
         """One record, or all that match, to be removed."""
         words = None
         if type(where) is dict:
-            words = usual_words("delete", model, where, one, returning)
+            words = usual_words("delete", model, where, (one, returning))
             if asked := self._again(words, where, ONE if one else ()):
                 return asked
         return self._kept(words, where, self._delete(model, where, one=one, returning=returning))

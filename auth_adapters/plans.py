@@ -14,6 +14,7 @@ from auth_adapters.values import Convert
 __all__ = ["Asked", "Decode", "Name", "Plan", "PlanCache", "Usual", "usual_key", "usual_words"]
 
 MAX_PLANS: Final = 1_024
+SEQUENCES: Final = frozenset({tuple, list})
 S_co = TypeVar("S_co", bound=Statement, covariant=True)
 Name = str | ModelRef[Any]
 Decode: TypeAlias = Callable[[Row], Record]
@@ -76,8 +77,11 @@ class PlanCache:
         self._limit = limit
 
     def get(self, key: Hashable | None) -> Any:
-        """The plan under `key`, or None."""
-        return self._plans.get(key)
+        """The plan under `key`, or None. A key may turn out not to be hashable: there is no plan under it."""
+        try:
+            return self._plans.get(key)
+        except TypeError:
+            return None
 
     def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan under `key`, made now if it is not there."""
@@ -91,25 +95,28 @@ class PlanCache:
 
 
 def usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit: Any, single: bool) -> Hashable | None:
-    """The words of a question that only asks for equality and only joins by name; None for any other.
+    """The words of a question by a mapping, whose joins are names; None for any other.
 
     What is wrong with a question is found when it is asked first.
     """
-    if type(where) is not dict or not (limit is None or (type(limit) is int and limit >= 0)):
+    if type(where) is not dict or type(join) not in SEQUENCES or type(sort) not in SEQUENCES:
         return None
-    if join == () and sort == () and select is None:
-        return usual_words("find", model, where, limit is None, single)
-    for names in (join, sort, () if select is None else select):
-        if type(names) is not tuple and type(names) is not list:
+    if limit is not None and (type(limit) is not int or limit < 0):
+        return None
+    if select is not None:
+        if type(select) not in SEQUENCES:
             return None
-        for one in names:
-            if type(one) is not str:
-                return None
-    fields = None if select is None else tuple(select)
-    return usual_words("find", model, where, fields, tuple(join), tuple(sort), limit is None, single)
+        select = tuple(select)
+    name = model if type(model) is str else _name_of(model)
+    return name and (name, tuple(where), select, tuple(join), tuple(sort), limit is None, single)
 
 
-def usual_words(verb: str, model: Name, where: Mapping[str, Any], *form: Hashable) -> Hashable | None:
+def usual_words(verb: str, model: Name, where: Mapping[str, Any], form: Hashable = None) -> Hashable | None:
     """The words of a statement about the records that have some values."""
-    name = model if type(model) is str else model.name if type(model) is ModelRef else None
-    return None if type(name) is not str else (verb, name, tuple(where), *form)
+    name = model if type(model) is str else _name_of(model)
+    return name and (verb, name, tuple(where), form)
+
+
+def _name_of(model: Any) -> str | None:
+    """The name in a plain reference to a model; None for anything else."""
+    return model.name if type(model) is ModelRef and type(model.name) is str else None

@@ -78,14 +78,21 @@ class Pool:
         try:
             while True:
                 if self._waiters or not (self._idle or self._has_room()):
-                    lease = await self._turn(self._stand_in_line())
+                    waiter = self._stand_in_line()
+                    try:
+                        lease = await waiter
+                    except BaseException:
+                        self._leave_line(waiter)
+                        raise
+                    if lease is not None and self._ping_after and lease.used > self._suspect:
+                        break  # it comes straight from the one before
                 elif self._idle:
                     lease = self._idle.pop()
                     self._leased.add(lease)
                 else:
                     self._reserved += 1
                     lease = None
-                if lease is None:
+                if lease is None:  # there is room for it, which is reserved
                     lease = await self._make()
                     break
                 if self._is_fresh(lease) or await self._usable(lease):
@@ -120,17 +127,12 @@ class Pool:
             self._alarm = self._loop.call_at(self._deadlines[0][0], self._expire)
         return waiter
 
-    async def _turn(self, waiter: "asyncio.Future[Lease | None]") -> Lease | None:
-        """What comes to a place in line. None: there is room (reserved already) for a new connection."""
-        try:
-            return await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
-            else:
-                with suppress(ValueError):
-                    self._waiters.remove(waiter)
-            raise
+    def _leave_line(self, waiter: "asyncio.Future[Lease | None]") -> None:
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._give_back(waiter.result())
+        else:
+            with suppress(ValueError):
+                self._waiters.remove(waiter)
 
     def _expire(self) -> None:
         """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""

@@ -129,7 +129,7 @@ class PooledBackend(SqlVerbs):
                 self._written()
             elif self._replica is not None and self._may_read_elsewhere():
                 return self._read(self._reads, self._replica, work)
-        return self._on(self._opened(), self._driver, work)
+        return self._on(self._pool or self._opened(), self._driver, work)
 
     async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
         """An operation by itself: committed when it returns."""

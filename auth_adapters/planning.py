@@ -78,9 +78,23 @@ class Planner:
         )
 
     def _again(self, words: Hashable | None, where: Any, own: Iterable[Any]) -> Asked[Any] | None:
-        """What was asked before in the same words, now with these values."""
-        kept: Usual | None = self._usual.get(words)
-        return None if kept is None else kept.asked(where, own)
+        """What was asked before in the same words, now with these values; None where the words now mean another
+        question, since a value is None or no id at all.
+        """
+        values = []
+        try:
+            kept: Usual | None = self._usual.get(words)
+            if kept is None:
+                return None
+            model, plan, followed = kept
+            for encode, value in zip(plan.encoders, where.values()):  # noqa: B905  (the words hold the names)
+                if value is None:
+                    return None
+                values.append(encode(value))
+        except (TypeError, Unparsable):  # words that cannot be hashed are those of no question
+            return None
+        values.extend(own)
+        return Asked(model, plan, tuple(values), followed)
 
     def _kept(self, words: Hashable | None, where: Any, asked: Asked[Any]) -> Asked[Any]:
         """What was asked, which is found by its words from now on if it asks for equality only."""
@@ -183,7 +197,7 @@ class Planner:
         if type(where) is dict and type(changes) is dict:
             words = usual_words("update" if one else "update_many", model, where, tuple(changes))
             kept: Usual | None = self._usual.get(words)
-            if kept and (asked := kept.asked(where, kept.model.encode_changes(changes).values())):
+            if kept and (asked := self._again(words, where, kept.model.encode_changes(changes).values())):
                 return asked
         return self._kept(words, where, self._update(model, where, changes, one=one))
 

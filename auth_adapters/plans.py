@@ -1,11 +1,10 @@
 """What is kept of questions that were asked: plans by key, and the shortest way to the plan of a usual question."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from auth_adapters.codec import ModelCodec
-from auth_adapters.ids import Unparsable
 from auth_adapters.joins import Joining
 from auth_adapters.physical import Row, Statement, Values
 from auth_adapters.query import ModelRef, Record
@@ -55,42 +54,22 @@ class Usual(NamedTuple):
     plan: Plan[Any]
     followed: tuple[Values, ...]
 
-    def asked(self, where: Mapping[str, Any], own: Iterable[Any]) -> Asked[Any] | None:
-        """The same question with other values; None where it is another one, since a value is None or no id at all."""
-        values = []
-        try:
-            for encode, value in zip(self.plan.encoders, where.values()):  # noqa: B905  (the key holds the names)
-                if value is None:
-                    return None
-                values.append(encode(value))
-        except Unparsable:
-            return None
-        values.extend(own)
-        return Asked(self.model, self.plan, tuple(values), self.followed)
 
-
-class PlanCache:
+class PlanCache(dict[Hashable, Any]):
     """Plans by key, a bounded number of them: the oldest makes room for a new one."""
 
     def __init__(self, limit: int = MAX_PLANS) -> None:
-        self._plans: dict[Hashable, Any] = {}
+        super().__init__()
         self._limit = limit
-
-    def get(self, key: Hashable | None) -> Any:
-        """The plan under `key`, or None. A key may turn out not to be hashable: there is no plan under it."""
-        try:
-            return self._plans.get(key)
-        except TypeError:
-            return None
 
     def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan under `key`, made now if it is not there."""
-        plan = self._plans.get(key)
+        plan = self.get(key)
         if plan is None:
             plan = make()
-            if len(self._plans) >= self._limit:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = plan
+            if len(self) >= self._limit:
+                self.pop(next(iter(self)))
+            self[key] = plan
         return plan
 
 

@@ -1,5 +1,6 @@
 """The backends on asyncmy: on a pool of ours, and on one of the application's."""
 
+import itertools
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.retrying import retrying
+from auth_adapters.backends.mysql.retrying import once_more
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.connections import Connections, PoolOptions
@@ -18,6 +19,7 @@ from auth_adapters.backends.sql.operations import Operation, Operations, Request
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
@@ -54,8 +56,13 @@ class AsyncmyBackend(PooledBackend):
         return work
 
     async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
-        once = super()._on
-        return await retrying(lambda one: once(pool, driver, self._outside(one)), work)
+        for attempt in itertools.count(1):
+            try:
+                return await super()._on(pool, driver, self._outside(work))
+            except TransientError as error:
+                failure = error
+            work = await once_more(work, failure, attempt)
+        raise AssertionError("unreachable")
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return bound(connection_or_session, self._driver, self._operations, self._layout)
@@ -111,5 +118,12 @@ def _as_operation(work: Work) -> Operation[Any]:
 
 
 def _asked(request: Request) -> Operation[Any]:
-    answer = yield request
-    return request.result(answer.rows)
+    try:
+        answer = yield request
+    except AuthAdapterError as error:
+        failure = request.failure(error)
+        if failure is error:
+            raise
+    else:
+        return request.answered(answer)
+    raise failure from None

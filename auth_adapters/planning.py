@@ -27,13 +27,14 @@ from auth_adapters.physical import (
     pinned_key,
     tests_of,
 )
-from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_key, usual_words
+from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_name, usual_words
 from auth_adapters.query import ALL, Join, Predicate
 
 __all__ = ["Asked", "Plan", "Planner"]
 
 NUMBERS: Final = frozenset({"integer", "float"})
 ONE: Final = (1,)
+SEQUENCES: Final = frozenset({tuple, list})
 
 
 class Planner:
@@ -68,10 +69,19 @@ class Planner:
     ) -> Asked[Select]:
         """Records, sorted, joined and paged. single: one is enough, and any will do unless sorted."""
         words = None
-        if after is None and not offset:
-            words = usual_key(model, where, select, join, sort, limit, single)
-            page = () if limit is None else (limit,)
-            if asked := self._again(words, where, page):
+        if (
+            type(where) is dict
+            and type(join) in SEQUENCES
+            and type(sort) in SEQUENCES
+            and (select is None or type(select) in SEQUENCES)
+            and (limit is None or (type(limit) is int and limit >= 0))
+            and not offset
+            and after is None
+            and (name := model if type(model) is str else usual_name(model))
+        ):  # what else is wrong with a question is found when it is asked first
+            fields = None if select is None else tuple(select)
+            words = (name, tuple(where), fields, tuple(join), tuple(sort), limit is None, single)
+            if asked := self._again(words, where, () if limit is None else (limit,)):
                 return asked
         return self._kept(
             words, where, self._ask(model, where, select, join, sort, limit, offset, after, single=single)

@@ -10,10 +10,9 @@ from auth_adapters.physical import Row, Statement, Values
 from auth_adapters.query import ModelRef, Record
 from auth_adapters.values import Convert
 
-__all__ = ["Asked", "Decode", "Name", "Plan", "PlanCache", "Usual", "usual_key", "usual_words"]
+__all__ = ["Asked", "Decode", "Name", "Plan", "PlanCache", "Usual", "usual_name", "usual_words"]
 
 MAX_PLANS: Final = 1_024
-SEQUENCES: Final = frozenset({tuple, list})
 S_co = TypeVar("S_co", bound=Statement, covariant=True)
 Name = str | ModelRef[Any]
 Decode: TypeAlias = Callable[[Row], Record]
@@ -48,7 +47,7 @@ class Asked(NamedTuple, Generic[S_co]):
 
 
 class Usual(NamedTuple):
-    """What was made of a question as auth code mostly asks it: see `usual_key`."""
+    """What was made of a question as auth code mostly asks it: for equality, its joins by name."""
 
     model: ModelCodec
     plan: Plan[Any]
@@ -73,29 +72,12 @@ class PlanCache(dict[Hashable, Any]):
         return plan
 
 
-def usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit: Any, single: bool) -> Hashable | None:
-    """The words of a question by a mapping, whose joins are names; None for any other.
-
-    What is wrong with a question is found when it is asked first.
-    """
-    if type(where) is not dict or type(join) not in SEQUENCES or type(sort) not in SEQUENCES:
-        return None
-    if limit is not None and (type(limit) is not int or limit < 0):
-        return None
-    if select is not None:
-        if type(select) not in SEQUENCES:
-            return None
-        select = tuple(select)
-    name = model if type(model) is str else _name_of(model)
-    return name and (name, tuple(where), select, tuple(join), tuple(sort), limit is None, single)
-
-
 def usual_words(verb: str, model: Name, where: Mapping[str, Any], form: Hashable = None) -> Hashable | None:
     """The words of a statement about the records that have some values."""
-    name = model if type(model) is str else _name_of(model)
+    name = model if type(model) is str else usual_name(model)
     return name and (verb, name, tuple(where), form)
 
 
-def _name_of(model: Any) -> str | None:
+def usual_name(model: Any) -> str | None:
     """The name in a plain reference to a model; None for anything else."""
     return model.name if type(model) is ModelRef and type(model.name) is str else None

@@ -1,6 +1,5 @@
 """The backends on asyncmy: on a pool of ours, and on one of the application's."""
 
-import itertools
 from functools import partial
 from typing import Any
 
@@ -51,18 +50,8 @@ class AsyncmyBackend(PooledBackend):
 
         await create_absent(run, self._mysql.compiler, self._layout)
 
-    def _outside(self, work: Work) -> Work:
-        """The work as it is done outside a transaction."""
-        return work
-
-    async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
-        for attempt in itertools.count(1):
-            try:
-                return await super()._on(pool, driver, self._outside(work))
-            except TransientError as error:
-                failure = error
-            work = await once_more(work, failure, attempt)
-        raise AssertionError("unreachable")
+    async def _once_more(self, work: Work, error: TransientError, attempt: int) -> Work:
+        return await once_more(work, error, attempt)
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return bound(connection_or_session, self._driver, self._operations, self._layout)
@@ -106,10 +95,15 @@ class MySQLPoolBackend(AsyncmyBackend):
         if not self._commits:
             await self._driver.statement(connection, "COMMIT")
 
-    def _outside(self, work: Work) -> Work:
-        if self._commits:
-            return work
-        return work._replace(operation=_as_operation(work), several=True, alone=None)
+    async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
+        if not self._commits:
+            again = work.again or (partial(_itself, work) if work.writes else None)
+            work = work._replace(operation=_as_operation(work), several=True, alone=None, again=again)
+        return await super()._on(pool, driver, work, attempt)
+
+
+def _itself(work: Work) -> Work:
+    return work
 
 
 def _as_operation(work: Work) -> Operation[Any]:

@@ -13,7 +13,7 @@ from asyncmy.cursors import Cursor
 
 from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
 from auth_adapters.backends.mysql.options import MySQLOptions
-from auth_adapters.backends.mysql.watch import Watch
+from auth_adapters.backends.mysql.watch import Watch, Watched
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
 from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, InvalidValueError, OperationTimeoutError
@@ -172,14 +172,13 @@ class MySQLDriver(Driver):
 
     async def ask(self, connection: Any, request: Request) -> Any:
         try:
-            result = await self._run(connection, request.text, request.parameters)
-        except AuthAdapterError as error:
-            failure = request.failure(error)
-            if failure is error:
-                raise
-        else:
+            with Watched(self._watch, connection):
+                await connection.query(_written(connection, request.text, request.parameters, self.max_packet))
+                result = connection._result
             return _matched(result) if request.counts else request.result(list(result.rows or ()))
-        raise failure from None
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        raise request.failure(failure) from None
 
     async def execute(self, connection: Any, request: Request) -> Answer:
         if request.many:
@@ -202,20 +201,24 @@ class MySQLDriver(Driver):
     async def _run(self, connection: Any, text: str, parameters: Sequence[Any], *, many: bool = False) -> Any:
         """What asyncmy has of a statement's result. many: once for each of the parameters."""
         try:
-            with self._watch.over(connection):
+            with Watched(self._watch, connection):
                 if many:
                     return await _execute_many(connection, text, parameters)
                 await connection.query(_written(connection, text, parameters, self.max_packet))
                 return connection._result
-        except TimeoutError:
-            failure: AuthAdapterError = OperationTimeoutError(
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        raise failure from None
+
+    def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
+        if isinstance(error, TimeoutError):
+            return OperationTimeoutError(
                 f"the database did not answer within {self._watch.seconds or 0:g} seconds (statement_timeout)"
             )
-        except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = mysql_error(error, self.layout)
-            if connection in self._places and getattr(failure, "code", None) in READ_ONLY:
-                connection.close()  # its successor is found by connecting anew
-        raise failure from None
+        failure = mysql_error(error, self.layout)
+        if connection in self._places and getattr(failure, "code", None) in READ_ONLY:
+            connection.close()  # its successor is found by connecting anew
+        return failure
 
 
 def is_mariadb(connection: Any) -> bool:

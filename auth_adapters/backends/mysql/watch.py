@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "Watched"]
 
 
 class Watch:
@@ -20,16 +20,17 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
-    def over(self, connection: Any) -> "Watched":
-        """A block in which a statement is under way on the connection; raises `TimeoutError` when it is interrupted."""
+    def begin(self, watched: "Watched") -> float:
+        """A statement is under way from now on; now."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._alarm = loop, None
             self.under_way.clear()
-        watched = Watched(self, connection, loop.time())
+        now = loop.time()
         if self._alarm is None and self.seconds is not None:
-            self._alarm = loop.call_at(watched.since + self.seconds, self._interrupt, loop, self.seconds)
-        return watched
+            self._alarm = loop.call_at(now + self.seconds, self._interrupt, loop, self.seconds)
+        self.under_way[watched] = None
+        return now
 
     def is_busy(self, connection: Any) -> bool:
         """Whether a statement is under way on it."""
@@ -48,22 +49,24 @@ class Watch:
 
 
 class Watched:
-    """One statement's time, as `asyncio.timeout` would keep it."""
+    """A block in which a statement is under way on a connection; raises `TimeoutError` when it is interrupted.
+
+    It does what `asyncio.timeout` does, without a timer of its own.
+    """
 
     __slots__ = ("_cancelling", "_task", "_watch", "connection", "interrupted", "since")
 
-    def __init__(self, watch: Watch, connection: Any, since: float) -> None:
+    def __init__(self, watch: Watch, connection: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         self._watch = watch
+        self._task = task
+        self._cancelling = task.cancelling()
         self.connection: Any = connection
-        self.since: float = since
         self.interrupted: bool = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._cancelling = task.cancelling()
-        self._watch.under_way[self] = None
+        self.since: float = self._watch.begin(self)
 
     def interrupt(self) -> None:
         """End what takes too long."""

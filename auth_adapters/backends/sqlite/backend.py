@@ -115,7 +115,8 @@ class SQLiteBackend(SqlVerbs):
 
     async def _alone(self, job: Callable[[sqlite3.Connection], T], *, shares: bool = False) -> T:
         while True:
-            await self._gate.enter(alone=False)
+            if not self._gate.open:
+                await self._gate.enter(alone=False)
             try:
                 return await self._writer.run(job, shares=shares)
             except Occupied:

@@ -40,10 +40,11 @@ class Storage:
     boolean False: 0 and 1. json False: JSON text. arrays False: JSON text. uuid False: the canonical 36 characters;
     True: `uuid.UUID`. datetime: "text": `2026-01-31T12:00:00.000Z`, which sorts as time does. "aware": datetimes in
     UTC. "naive": datetimes in UTC without a time zone. "written": sent as that text, comes back aware in UTC.
+    "written_naive": sent as `2026-01-31 12:00:00.000`, comes back as a datetime in UTC without a time zone.
     """
 
     boolean: bool = False
-    datetime: Literal["text", "aware", "naive", "written"] = "text"
+    datetime: Literal["text", "aware", "naive", "written", "written_naive"] = "text"
     json: bool = False
     arrays: bool = False
     uuid: bool = False

@@ -26,6 +26,8 @@ MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
 MAX_TEXT: Final = 1_048_576
 MAX_JSON_DEPTH: Final = 30
+MOMENT: Final = "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ"
+NAIVE_MOMENT: Final = "%04d-%02d-%02d %02d:%02d:%02d.%03d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +188,9 @@ def check_moment(where: str, value: Any) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
 
 
-def encode_datetime(value: datetime) -> str:
+def encode_datetime(value: datetime, spelling: str = MOMENT) -> str:
     """A checked UTC time as text of fixed width, which sorts as time does."""
-    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (  # noqa: UP031  (a third faster than isoformat)
+    return spelling % (  # a third faster than isoformat
         value.year,
         value.month,
         value.day,
@@ -216,7 +218,15 @@ def _datetime_as_naive(where: str, value: Any) -> datetime:
     return check_moment(where, value).replace(tzinfo=None)
 
 
-def _from_naive(stored: datetime) -> datetime:
+def _datetime_as_naive_text(where: str, value: Any) -> str:
+    if type(value) is not datetime or value.tzinfo is not UTC:
+        value = check_moment(where, value)
+    return encode_datetime(value, NAIVE_MOMENT)
+
+
+def _from_naive(stored: datetime | str) -> datetime:
+    if isinstance(stored, str):  # as it was sent
+        return datetime.fromisoformat(stored + "Z")
     return stored.replace(tzinfo=UTC)
 
 
@@ -230,6 +240,7 @@ DATETIMES: Final[Mapping[str, tuple[Callable[[str, Any], Any], Convert | None, C
     "text": (_datetime_as_text, datetime.fromisoformat, None),
     "aware": (check_moment, None, None),
     "naive": (_datetime_as_naive, _from_naive, None),
+    "written_naive": (_datetime_as_naive_text, _from_naive, None),
     "written": (_datetime_as_text, None, datetime.fromisoformat),
 }
 

@@ -13,9 +13,9 @@ from asyncmy.cursors import Cursor
 
 from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
 from auth_adapters.backends.mysql.options import MySQLOptions
-from auth_adapters.backends.mysql.watch import Watch, Watched
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.backends.sql.watch import Watch, Watched
 from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, InvalidValueError, OperationTimeoutError
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
@@ -234,7 +234,7 @@ async def read_rows(connection: Any, text: str) -> list[Row]:
 
 def _written(connection: Any, text: str, parameters: Sequence[Any], limit: int) -> str:
     """The statement with its values."""
-    written: str = connection.cursor(Cursor).mogrify(text, tuple(parameters))
+    written = text % tuple([connection.literal(value) for value in parameters])
     if len(written) * MORE_CHARACTERS >= limit and len(written.encode("utf-8", "surrogateescape")) >= limit:
         raise InvalidValueError(f"the statement is longer than the {limit:,} bytes of max_allowed_packet")
     return written

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_adapters.backends.mysql.watch import Watch, Watched
+from auth_adapters.backends.sql.watch import Watch, Watched
 
 pytestmark = pytest.mark.asyncio
 

@@ -58,11 +58,11 @@ class Planner:
         self,
         model: Name,
         where: Any,
-        *,
         select: Collection[str] | None,
         join: Collection[str] | Mapping[str, Join],
         sort: Sequence[str],
         limit: int | None,
+        *,
         offset: int = 0,
         after: Any = None,
         single: bool = False,
@@ -206,9 +206,9 @@ class Planner:
         words = None
         if type(where) is dict and type(changes) is dict:
             words = usual_words("update" if one else "update_many", model, where, tuple(changes))
-            kept: Usual | None = self._usual.get(words)
-            if kept and (asked := self._again(words, where, kept.model.encode_changes(changes).values())):
-                return asked
+            if asked := self._again(words, where, ()):
+                encoded = asked.model.encode_changes(changes).values()
+                return Asked(asked.model, asked.plan, (*asked.values, *encoded))
         return self._kept(words, where, self._update(model, where, changes, one=one))
 
     def _update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:

@@ -120,7 +120,7 @@ class Verbs:
         join: Joins = (),
         sort: Sequence[str] = (),
     ) -> Any:
-        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, single=True)
+        asked = self._planner.find(model, where, select, join, sort, 1, single=True)
         plan = asked.plan
         rows = await self._run("find_one", asked.model.name, self._executor.select, plan.statement, asked.values)
         if not rows:
@@ -142,9 +142,7 @@ class Verbs:
         after: Mapping[str, Any] | Sequence[Any] | None = None,
         join: Joins = (),
     ) -> list[Any]:
-        asked = self._planner.find(
-            model, where, select=select, join=join, sort=sort, limit=limit, offset=offset, after=after
-        )
+        asked = self._planner.find(model, where, select, join, sort, limit, offset=offset, after=after)
         plan = asked.plan
         rows = await self._run("find_many", asked.model.name, self._executor.select, plan.statement, asked.values)
         records = [plan.decode(row) for row in rows]

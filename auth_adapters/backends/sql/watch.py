@@ -17,33 +17,29 @@ class Watch:
     def __init__(self, seconds: float | None) -> None:
         self.seconds: float | None = seconds
         self.under_way: dict[Watched, None] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._alarm: asyncio.TimerHandle | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.alarm: asyncio.TimerHandle | None = None
 
-    def begin(self, watched: "Watched") -> float:
-        """A statement is under way from now on; now."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._alarm = loop, None
+    def set_alarm(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        """There is none yet in this event loop."""
+        if loop is not self.loop:
+            self.loop, self.alarm = loop, None
             self.under_way.clear()
-        now = loop.time()
-        if self._alarm is None and self.seconds is not None:
-            self._alarm = loop.call_at(now + self.seconds, self._interrupt, loop, self.seconds)
-        self.under_way[watched] = None
-        return now
+        if self.alarm is None and self.seconds is not None:
+            self.alarm = loop.call_at(now + self.seconds, self._interrupt, loop, self.seconds)
 
     def is_busy(self, connection: Any) -> bool:
         """Whether a statement is under way on it."""
         return any(one.connection is connection for one in self.under_way)
 
     def _interrupt(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        self._alarm = None
+        self.alarm = None
         now = loop.time()
         for watched in self.under_way:
             if watched.interrupted:
                 continue
             if watched.since + seconds > now:
-                self._alarm = loop.call_at(watched.since + seconds, self._interrupt, loop, seconds)
+                self.alarm = loop.call_at(watched.since + seconds, self._interrupt, loop, seconds)
                 return
             watched.interrupt()
 
@@ -57,16 +53,20 @@ class Watched:
     __slots__ = ("_cancelling", "_task", "_watch", "connection", "interrupted", "since")
 
     def __init__(self, watch: Watch, connection: Any) -> None:
-        task = asyncio.current_task()
-        assert task is not None
         self._watch = watch
-        self._task = task
-        self._cancelling = task.cancelling()
         self.connection: Any = connection
         self.interrupted: bool = False
 
     def __enter__(self) -> None:
-        self.since: float = self._watch.begin(self)
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        watch, loop = self._watch, task.get_loop()
+        self.since: float = loop.time()
+        if watch.alarm is None or loop is not watch.loop:
+            watch.set_alarm(loop, self.since)
+        watch.under_way[self] = None
 
     def interrupt(self) -> None:
         """End what takes too long."""

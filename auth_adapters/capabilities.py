@@ -43,12 +43,13 @@ class Storage:
     boolean False: 0 and 1. json False: JSON text. arrays False: JSON text. uuid False: the canonical 36 characters;
     True: `uuid.UUID`. datetime: "text": `2026-01-31T12:00:00.000Z`, which sorts as time does. "aware": datetimes in
     UTC. "naive": datetimes in UTC without a time zone. "written": sent as that text, comes back aware in UTC.
-    bytes False: hexadecimal text, which sorts as they do. object_id None: an id of 24 hexadecimal digits is text; else
-    it is wrapped by this function, and `str` is the way back.
+    "written_naive": sent as `2026-01-31 12:00:00.000`, comes back as a datetime in UTC without a time zone. bytes
+    False: hexadecimal text, which sorts as they do. object_id None: an id of 24 hexadecimal digits is text; else it is
+    wrapped by this function, and `str` is the way back.
     """
 
     boolean: bool = False
-    datetime: Literal["text", "aware", "naive", "written"] = "text"
+    datetime: Literal["text", "aware", "naive", "written", "written_naive"] = "text"
     json: bool = False
     arrays: bool = False
     uuid: bool = False

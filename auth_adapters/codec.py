@@ -54,11 +54,6 @@ class FieldCodec:
                 return default
         return None
 
-    def refreshed(self) -> Any:
-        """What a missing key means on update, where `on_update` is declared."""
-        value = self.field.on_update
-        return value() if callable(value) else value
-
     @property
     def textual(self) -> bool:
         """Whether it takes contains, starts_with, ends_with and mode="insensitive"."""
@@ -88,7 +83,7 @@ class Decoder:
         self.conversions: tuple[tuple[str, Convert], ...] = tuple((name, load) for name, load in loads if load)
 
     def __call__(self, row: Row) -> Record:
-        record = dict(zip(self.names, row, strict=False))
+        record = dict(zip(self.names, row))  # noqa: B905  (a row may hold more; `strict` costs half as much again)
         for name, load in self.conversions:
             value = record[name]
             if value is not None:
@@ -112,9 +107,16 @@ class ModelCodec:
         self.shadowed: tuple[FieldCodec, ...] = tuple(field for field in self.fields.values() if field.shadow)
         self.decode: Decoder = Decoder(tuple(self.fields.values()))
         self._decode_sent = Decoder(tuple(self.fields.values()), sent=True)
+        self._makes_id = model.makes_id
         self._names = frozenset(self.fields)
         self._recipe = tuple(self._ingredient(field) for field in self.fields.values())
-        self._updating = tuple(field for field in self.fields.values() if field.field.on_update is not MISSING)
+        key = model.primary_key
+        self._changing = {one: field for one, field in self.fields.items() if one not in key}
+        self._updating = tuple(
+            (one, field, field.field.on_update)
+            for one, field in self.fields.items()
+            if field.field.on_update is not MISSING
+        )
 
     def _ingredient(self, field: FieldCodec) -> tuple[str, bool, Convert, Any]:
         """What `encode_new` needs of a field; the default MISSING is the database's to make, NOW the moment of it."""
@@ -151,14 +153,17 @@ class ModelCodec:
     def encode_new(self, data: Mapping[str, Any], *, force_id: bool) -> Row:
         """The row of a new record. Raises `UnknownFieldError` or `InvalidValueError`; nothing was done."""
         self.check_names(data)
-        if self.model.makes_id and not force_id and "id" in data:
+        if "id" in data and not force_id and self._makes_id:
             raise InvalidValueError(f"{self.name}.id is made for you; pass force_id=True to give your own")
-        row = []
-        now = None
+        row: list[Any] = []
+        now, missing, given = None, MISSING, data.get
         for name, required, store, default in self._recipe:
-            value = data.get(name, MISSING)
-            if value is MISSING:
-                if default is MISSING:
+            value = given(name, missing)
+            if value is missing:
+                if default is None and not required:
+                    row.append(None)
+                    continue
+                if default is missing:
                     continue
                 if default is NOW:  # one moment, stored in one form, for all that is new in a record
                     now = now or store(utc_now())
@@ -197,25 +202,24 @@ class ModelCodec:
         self.check_names(changes)
         encoded: dict[str, Any] = {}
         for name, value in changes.items():
-            if name in self.model.primary_key:
+            field = self._changing.get(name)
+            if field is None:
                 raise InvalidQueryError(f"{self.name}.{name} is part of the primary key, which does not change")
-            self._assign(encoded, self.fields[name], value)
-        for field in self._updating:
-            if field.name not in changes and field.name not in taken:
-                self._assign(encoded, field, field.refreshed())
+            encoded[field.column] = stored = field.encode(value) if value is None else field.store(value)
+            if field.shadow:
+                encoded[field.shadow] = None if stored is None else stored.lower()
+        for name, field, refresh in self._updating:
+            if name not in changes and name not in taken:
+                encoded[field.column] = stored = field.encode(refresh() if callable(refresh) else refresh)
+                if field.shadow:
+                    encoded[field.shadow] = None if stored is None else stored.lower()
         return encoded
-
-    def _assign(self, encoded: dict[str, Any], field: FieldCodec, value: Any) -> None:
-        stored = field.encode(value)
-        encoded[field.column] = stored
-        if field.shadow:
-            encoded[field.shadow] = None if stored is None else stored.lower()
 
     def check_names(self, data: Mapping[str, Any]) -> None:
         """Raise unless `data` is a mapping whose keys are all fields."""
         if type(data) is not dict and not isinstance(data, Mapping):
             raise InvalidQueryError(f"{self.name} takes a mapping of fields to values, not {type(data).__name__}")
-        if not data.keys() <= self._names:
+        if not self._names.issuperset(data):
             unknown = next(name for name in data if name not in self._names)
             self.field(unknown)
 

@@ -16,7 +16,17 @@ from auth_adapters.physical import AllOf, Condition, JoinOne, PerParent, Row, Se
 from auth_adapters.query import Direction, Join, Record
 from auth_adapters.values import Convert
 
-__all__ = ["Followed", "InRow", "JoinAsked", "Joining", "encode_followed", "follow", "plan_joins", "read_joins"]
+__all__ = [
+    "Followed",
+    "InRow",
+    "JoinAsked",
+    "Joining",
+    "JoiningDecoder",
+    "encode_followed",
+    "follow",
+    "plan_joins",
+    "read_joins",
+]
 
 RunSelect: TypeAlias = Callable[[Select, Values], Awaitable[list[Row]]]
 
@@ -50,8 +60,7 @@ class Link(NamedTuple):
     single: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InRow:
+class InRow(NamedTuple):
     """A joined record that comes in the parent's row: the values from `start` on, present if `marker` is not NULL."""
 
     name: str
@@ -59,9 +68,21 @@ class InRow:
     marker: int
     decode: Decoder
 
-    def record(self, row: Row) -> Record | None:
-        """The joined record of a row."""
-        return None if row[self.marker] is None else self.decode(row[self.start : self.marker])
+
+class JoiningDecoder:
+    """From a row to its record and to those that come in the same row."""
+
+    __slots__ = ("decode", "in_row")
+
+    def __init__(self, decode: Decoder, in_row: tuple[InRow, ...]) -> None:
+        self.decode: Decoder = decode
+        self.in_row: tuple[InRow, ...] = in_row
+
+    def __call__(self, row: Row) -> Record:
+        record = self.decode(row)
+        for name, start, marker, decode in self.in_row:
+            record[name] = None if row[marker] is None else decode(row[start:marker])
+        return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,14 @@ The key of a plan is the question without its values (and without the length of 
 asked again finds its plan, and a backend finds what it made of the plan's statement.
 """
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from auth_adapters.codec import Codec, Decoder, FieldCodec, ModelCodec
 from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.ids import Unparsable
-from auth_adapters.joins import JoinAsked, encode_followed, plan_joins, read_joins
+from auth_adapters.joins import JoinAsked, JoiningDecoder, encode_followed, plan_joins, read_joins
 from auth_adapters.paging import After, Sorting, after_condition, check_page, orders, read_after, read_sort
 from auth_adapters.physical import (
     AllOf,
@@ -27,12 +27,14 @@ from auth_adapters.physical import (
     pinned_key,
     tests_of,
 )
-from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_key
+from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_name, usual_words
 from auth_adapters.query import ALL, Join, Predicate
 
 __all__ = ["Asked", "Plan", "Planner"]
 
 NUMBERS: Final = frozenset({"integer", "float"})
+ONE: Final = (1,)
+SEQUENCES: Final = frozenset({tuple, list})
 
 
 class Planner:
@@ -47,10 +49,7 @@ class Planner:
     def insert(self, model: Name, rows: Sequence[Mapping[str, Any]], force_id: bool) -> Asked[Insert]:
         """New records; the values are their rows."""
         codec = self.codec.model(model)
-        given = {codec.generated is None or (force_id and "id" in data) for data in rows}
-        if len(given) > 1:
-            raise InvalidQueryError(f"{codec.name}: give the id of every row or of none")
-        with_id = given == {True}
+        with_id = codec.generated is None or (force_id and _with_id(codec, rows))
         values = tuple([codec.encode_new(data, force_id=force_id) for data in rows])
         plan = self._cache.find(("insert", codec.name, with_id), lambda: _insert(codec, with_id))
         return Asked(codec, plan, values)
@@ -59,38 +58,61 @@ class Planner:
         self,
         model: Name,
         where: Any,
-        *,
         select: Collection[str] | None,
         join: Collection[str] | Mapping[str, Join],
         sort: Sequence[str],
         limit: int | None,
+        *,
         offset: int = 0,
         after: Any = None,
         single: bool = False,
     ) -> Asked[Select]:
         """Records, sorted, joined and paged. single: one is enough, and any will do unless sorted."""
-        usual = None
-        if after is None and not offset:
-            usual = usual_key(model, where, select, join, sort, limit, single)
-            if usual is not None and (asked := self._ask_again(usual, where, limit)) is not None:
+        words = None
+        if (
+            type(where) is dict
+            and type(join) in SEQUENCES
+            and type(sort) in SEQUENCES
+            and (select is None or type(select) in SEQUENCES)
+            and (limit is None or (type(limit) is int and limit >= 0))
+            and not offset
+            and after is None
+            and (name := model if type(model) is str else usual_name(model))
+        ):  # what else is wrong with a question is found when it is asked first
+            fields = None if select is None else tuple(select)
+            words = (name, tuple(where), fields, tuple(join), tuple(sort), limit is None, single)
+            if asked := self._again(words, where, () if limit is None else (limit,)):
                 return asked
-        asked = self._ask(model, where, select, join, sort, limit, offset, after, single=single)
-        if usual is not None and all(test.op == "eq" for test in tests_of(asked.statement.condition)):
-            self._usual.find(usual, lambda: Usual(asked.model, asked.plan, asked.followed))
-        return asked
+        return self._kept(
+            words, where, self._ask(model, where, select, join, sort, limit, offset, after, single=single)
+        )
 
-    def _ask_again(self, usual: Hashable, where: Mapping[str, Any], limit: int | None) -> Asked[Select] | None:
-        """A question that was asked before in the same words, with other values."""
-        kept: Usual | None = self._usual.get(usual)
-        if kept is None:
-            return None
+    def _again(self, words: Hashable | None, where: Any, own: Iterable[Any]) -> Asked[Any] | None:
+        """What was asked before in the same words, now with these values; None where the words now mean another
+        question, since a value is None or no id at all.
+        """
+        values = []
         try:
-            values = [encode(value) for encode, value in zip(kept.plan.encoders, where.values(), strict=True)]
-        except Unparsable:
+            kept: Usual | None = self._usual.get(words)
+            if kept is None:
+                return None
+            model, plan, followed = kept
+            for encode, value in zip(plan.encoders, where.values()):  # noqa: B905  (the words hold the names)
+                if value is None:
+                    return None
+                values.append(encode(value))
+        except (TypeError, Unparsable):  # words that cannot be hashed are those of no question
             return None
-        if limit is not None:
-            values.append(limit)
-        return Asked(kept.model, kept.plan, tuple(values), kept.followed)
+        values.extend(own)
+        return Asked(model, plan, tuple(values), followed)
+
+    def _kept(self, words: Hashable | None, where: Any, asked: Asked[Any]) -> Asked[Any]:
+        """What was asked, which is found by its words from now on if it asks for equality only."""
+        if not words or any(value is None for value in where.values()):
+            return asked
+        if all(test.op == "eq" for test in tests_of(asked.statement.condition)):
+            self._usual.find(words, lambda: Usual(asked.model, asked.plan, asked.followed))
+        return asked
 
     def _ask(
         self,
@@ -162,17 +184,34 @@ class Planner:
             offset=slot + (page.limit is not None) if page.offset else None,
             joins=joining.ones if joining else (),
         )
-        return Plan(statement=statement, encoders=encoders, decode=Decoder(fields), joining=joining)
+        decode = Decoder(fields)
+        if joining is None or not joining.in_row:
+            return Plan(statement=statement, encoders=encoders, decode=decode, joining=joining)
+        both = JoiningDecoder(decode, joining.in_row)
+        return Plan(statement=statement, encoders=encoders, decode=both, joining=joining)
 
     def count(self, model: Name, where: Any) -> Asked[Count]:
         """How many records match."""
+        words = usual_words("count", model, where) if type(where) is dict else None
+        if asked := self._again(words, where, ()):
+            return asked
         codec = self.codec.model(model)
-        return self._conditioned(
+        counted = self._conditioned(
             "count", codec, where, lambda condition, _: Count(table=codec.table, condition=condition)
         )
+        return self._kept(words, where, counted)
 
     def update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:
         """New values for one record or for all that match."""
+        words = None
+        if type(where) is dict and type(changes) is dict:
+            words = usual_words("update" if one else "update_many", model, where, tuple(changes))
+            if asked := self._again(words, where, ()):
+                encoded = asked.model.encode_changes(changes).values()
+                return Asked(asked.model, asked.plan, (*asked.values, *encoded))
+        return self._kept(words, where, self._update(model, where, changes, one=one))
+
+    def _update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:
         codec = self.codec.model(model)
         _check_guarded(codec, where, allow_all=not one)
         _check_changes(codec, changes)
@@ -212,6 +251,14 @@ class Planner:
 
     def delete(self, model: Name, where: Any, *, one: bool, returning: bool = False) -> Asked[Delete]:
         """One record, or all that match, to be removed."""
+        words = None
+        if type(where) is dict:
+            words = usual_words("delete", model, where, (one, returning))
+            if asked := self._again(words, where, ONE if one else ()):
+                return asked
+        return self._kept(words, where, self._delete(model, where, one=one, returning=returning))
+
+    def _delete(self, model: Name, where: Any, *, one: bool, returning: bool) -> Asked[Delete]:
         codec = self.codec.model(model)
         _check_guarded(codec, where, allow_all=not one)
         return self.delete_batch(codec.name, where, limit=1 if one else None, returning=returning)
@@ -299,6 +346,13 @@ class _Page(NamedTuple):
 
 def _columns(codec: ModelCodec) -> tuple[str, ...]:
     return tuple(field.column for field in codec.fields.values())
+
+
+def _with_id(codec: ModelCodec, rows: Sequence[Mapping[str, Any]]) -> bool:
+    given = {"id" in data for data in rows}
+    if len(given) > 1:
+        raise InvalidQueryError(f"{codec.name}: give the id of every row or of none")
+    return given == {True}
 
 
 def _insert(codec: ModelCodec, with_id: bool) -> Plan[Insert]:

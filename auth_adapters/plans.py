@@ -1,20 +1,21 @@
 """What is kept of questions that were asked: plans by key, and the shortest way to the plan of a usual question."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from auth_adapters.codec import Decoder, ModelCodec
+from auth_adapters.codec import ModelCodec
 from auth_adapters.joins import Joining
-from auth_adapters.physical import Row, Select, Statement, Values
+from auth_adapters.physical import Row, Statement, Values
 from auth_adapters.query import ModelRef, Record
 from auth_adapters.values import Convert
 
-__all__ = ["Asked", "Name", "Plan", "PlanCache", "Usual", "usual_key"]
+__all__ = ["Asked", "Decode", "Name", "Plan", "PlanCache", "Usual", "usual_name", "usual_words"]
 
 MAX_PLANS: Final = 1_024
 S_co = TypeVar("S_co", bound=Statement, covariant=True)
 Name = str | ModelRef[Any]
+Decode: TypeAlias = Callable[[Row], Record]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Plan(Generic[S_co]):
 
     statement: S_co
     encoders: tuple[Convert, ...]
-    decode: Decoder
+    decode: Decode
     joining: Joining | None = None
 
 
@@ -46,55 +47,37 @@ class Asked(NamedTuple, Generic[S_co]):
 
 
 class Usual(NamedTuple):
-    """What was made of a question as auth code mostly asks it: see `usual_key`."""
+    """What was made of a question as auth code mostly asks it: for equality, its joins by name."""
 
     model: ModelCodec
-    plan: Plan[Select]
+    plan: Plan[Any]
     followed: tuple[Values, ...]
 
 
-class PlanCache:
+class PlanCache(dict[Hashable, Any]):
     """Plans by key, a bounded number of them: the oldest makes room for a new one."""
 
     def __init__(self, limit: int = MAX_PLANS) -> None:
-        self._plans: dict[Hashable, Any] = {}
+        super().__init__()
         self._limit = limit
-
-    def get(self, key: Hashable) -> Any:
-        """The plan under `key`, or None."""
-        return self._plans.get(key)
 
     def find(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The plan under `key`, made now if it is not there."""
-        plan = self._plans.get(key)
+        plan = self.get(key)
         if plan is None:
             plan = make()
-            if len(self._plans) >= self._limit:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = plan
+            if len(self) >= self._limit:
+                self.pop(next(iter(self)))
+            self[key] = plan
         return plan
 
 
-def usual_key(model: Name, where: Any, select: Any, join: Any, sort: Any, limit: Any, single: bool) -> Hashable | None:
-    """The words of a question that only asks for equality and only joins by name; None for any other.
+def usual_words(verb: str, model: Name, where: Mapping[str, Any], form: Hashable = None) -> Hashable | None:
+    """The words of a statement about the records that have some values."""
+    name = model if type(model) is str else usual_name(model)
+    return name and (verb, name, tuple(where), form)
 
-    What is wrong with a question is found when it is asked first.
-    """
-    if type(where) is not dict or not (limit is None or (type(limit) is int and limit >= 0)):
-        return None
-    for value in where.values():
-        if value is None:
-            return None
-    name = model if type(model) is str else model.name if type(model) is ModelRef else None
-    if type(name) is not str:
-        return None
-    if join == () and sort == () and select is None:
-        return (name, tuple(where), limit is None, single)
-    for names in (join, sort, () if select is None else select):
-        if type(names) is not tuple and type(names) is not list:
-            return None
-        for one in names:
-            if type(one) is not str:
-                return None
-    fields = None if select is None else tuple(select)
-    return (name, tuple(where), fields, tuple(join), tuple(sort), limit is None, single)
+
+def usual_name(model: Any) -> str | None:
+    """The name in a plain reference to a model; None for anything else."""
+    return model.name if type(model) is ModelRef and type(model.name) is str else None

@@ -26,6 +26,8 @@ MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
 MAX_TEXT: Final = 1_048_576
 MAX_JSON_DEPTH: Final = 30
+MOMENT: Final = "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ"
+NAIVE_MOMENT: Final = "%04d-%02d-%02d %02d:%02d:%02d.%03d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ def _wrong(where: str, rule: str) -> InvalidValueError:
 
 def check_text(where: str, value: Any) -> str:
     """The value as a plain string, without NUL and lone surrogates."""
+    if type(value) is str and value.isascii() and "\0" not in value:  # the common case at once, here and below
+        return value
     if not isinstance(value, str):
         raise _wrong(where, f"takes a string, not {type(value).__name__}")
     if not value.isascii():
@@ -72,6 +76,8 @@ def check_text(where: str, value: Any) -> str:
 
 
 def _sized_text(where: str, limit: int, value: Any) -> str:
+    if type(value) is str and len(value) <= limit and value.isascii() and "\0" not in value:
+        return value
     text = check_text(where, value)
     if len(text) > limit:
         raise _wrong(where, f"takes at most {limit} characters")
@@ -165,6 +171,9 @@ def _boolean_as_integer(where: str, value: Any) -> int:
 
 def check_moment(where: str, value: Any) -> datetime:
     """The value as an aware time in UTC, microseconds dropped."""
+    if type(value) is datetime and value.tzinfo is UTC and not value.fold:
+        rest = value.microsecond % 1000
+        return value.replace(microsecond=value.microsecond - rest) if rest else value
     if not isinstance(value, datetime):
         raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
     offset = value.utcoffset()
@@ -179,9 +188,17 @@ def check_moment(where: str, value: Any) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
 
 
-def encode_datetime(value: datetime) -> str:
+def encode_datetime(value: datetime, spelling: str = MOMENT) -> str:
     """A checked UTC time as text of fixed width, which sorts as time does."""
-    return value.isoformat("T", "milliseconds")[:23] + "Z"
+    return spelling % (  # a third faster than isoformat
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond // 1000,
+    )
 
 
 def decode_datetime(stored: str) -> datetime:
@@ -196,10 +213,20 @@ def _datetime_as_text(where: str, value: Any) -> str:
 
 
 def _datetime_as_naive(where: str, value: Any) -> datetime:
+    if type(value) is datetime and value.tzinfo is UTC and not value.fold:
+        return value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=None)
     return check_moment(where, value).replace(tzinfo=None)
 
 
-def _from_naive(stored: datetime) -> datetime:
+def _datetime_as_naive_text(where: str, value: Any) -> str:
+    if type(value) is not datetime or value.tzinfo is not UTC:
+        value = check_moment(where, value)
+    return encode_datetime(value, NAIVE_MOMENT)
+
+
+def _from_naive(stored: datetime | str) -> datetime:
+    if isinstance(stored, str):  # as it was sent
+        return datetime.fromisoformat(stored + "Z")
     return stored.replace(tzinfo=UTC)
 
 
@@ -213,6 +240,7 @@ DATETIMES: Final[Mapping[str, tuple[Callable[[str, Any], Any], Convert | None, C
     "text": (_datetime_as_text, datetime.fromisoformat, None),
     "aware": (check_moment, None, None),
     "naive": (_datetime_as_naive, _from_naive, None),
+    "written_naive": (_datetime_as_naive_text, _from_naive, None),
     "written": (_datetime_as_text, None, datetime.fromisoformat),
 }
 
@@ -329,12 +357,21 @@ def _id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
         parsed = ids.parse(check_text(where, value))
         return str(parsed) if as_text else parsed
 
+    store = partial(_store_id, where, compare)
+    if ids.kind == "string":
+        return ValueCodec(
+            kind="string",
+            length=DEFAULT_LENGTH,
+            store=partial(_text_id, store),
+            compare=partial(_text_id, compare),
+            load=None,
+        )
     return ValueCodec(
         kind=ids.kind,
-        length=DEFAULT_LENGTH if ids.kind == "string" else None,
-        store=partial(_store_id, where, compare),
+        length=None,
+        store=store,
         compare=compare,
-        load=None if ids.kind == "string" or as_text else ids.render,
+        load=None if as_text else ids.render,
     )
 
 
@@ -352,6 +389,12 @@ def _object_id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
         compare=compare,
         load=ids.render if wrap else None,
     )
+
+
+def _text_id(convert: Convert, value: Any) -> Any:
+    if type(value) is str and 0 < len(value) <= DEFAULT_LENGTH and value.isascii() and "\0" not in value:
+        return value
+    return convert(value)
 
 
 def _store_id(where: str, compare: Convert, value: Any) -> Any:

@@ -51,30 +51,22 @@ class Verbs:
     def _require(self, capability: str, what: str) -> None:
         raise NotImplementedError
 
-    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
+    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
         """The only way to the backend: guarded and observed."""
-        return self._observed(verb, model, call, given) if self._observe else self._guarded(call, given)
-
-    async def _guarded(self, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]) -> Any:
-        self._enter()
+        started = time.perf_counter() if self._observe else 0.0
         try:
-            result = await call(*given)
-        except BaseException as error:
-            self._leave(error)
-            raise
-        self._leave(None)
-        return result
-
-    async def _observed(
-        self, verb: str, model: str, call: Callable[..., Awaitable[Any]], given: tuple[Any, ...]
-    ) -> Any:
-        started = time.perf_counter()
-        try:
-            result = await self._guarded(call, given)
+            self._enter()
+            try:
+                result = await call(*given)
+            except BaseException as error:
+                self._leave(error)
+                raise
+            self._leave(None)
         except BaseException as error:
             self._tell(verb, model, started, None, error)
             raise
-        self._tell(verb, model, started, result, None)
+        if self._observe:
+            self._tell(verb, model, started, result, None)
         return result
 
     def _tell(self, verb: str, model: str, started: float, result: Any, error: BaseException | None) -> None:
@@ -83,18 +75,11 @@ class Verbs:
             kind = type(error) if error else None
             self._observe(Observation(verb=verb, model=model, duration=duration, rows=rows_of(result), error=kind))
 
-    async def _records(self, verb: str, asked: Asked[Select]) -> list[Record]:
-        name = asked.model.name
-        rows: list[Row] = await self._run(verb, name, self._executor.select, asked.statement, asked.values)
-        decode, joining = asked.plan.decode, asked.plan.joining
-        records = [decode(row) for row in rows]
+    async def _follow(self, asked: Asked[Select], rows: list[Row], records: list[Record]) -> None:
+        """Put the records of followed joins into those of the rows."""
+        joining = asked.plan.joining
         if joining is None or not rows:
-            return records
-        for one in joining.in_row:
-            for row, record in zip(rows, records, strict=True):
-                record[one.name] = one.record(row)
-        if not joining.followed:
-            return records
+            return
 
         async def select(statement: Select, values: Any) -> list[Row]:
             joined = statement.table.model
@@ -102,7 +87,6 @@ class Verbs:
             return found
 
         await follow(select, joining, asked.followed, rows, records)
-        return records
 
     async def create(
         self, model: Name, data: Mapping[str, Any], *, select: Collection[str] | None = None, force_id: bool = False
@@ -137,9 +121,15 @@ class Verbs:
         join: Joins = (),
         sort: Sequence[str] = (),
     ) -> Any:
-        asked = self._planner.find(model, where, select=select, join=join, sort=sort, limit=1, single=True)
-        records = await self._records("find_one", asked)
-        return records[0] if records else None
+        asked = self._planner.find(model, where, select, join, sort, 1, single=True)
+        plan = asked.plan
+        rows = await self._run("find_one", asked.model.name, self._executor.select, plan.statement, asked.values)
+        if not rows:
+            return None
+        record = plan.decode(rows[0])
+        if asked.followed:
+            await self._follow(asked, rows[:1], [record])
+        return record
 
     async def find_many(
         self,
@@ -153,10 +143,13 @@ class Verbs:
         after: Mapping[str, Any] | Sequence[Any] | None = None,
         join: Joins = (),
     ) -> list[Any]:
-        asked = self._planner.find(
-            model, where, select=select, join=join, sort=sort, limit=limit, offset=offset, after=after
-        )
-        return await self._records("find_many", asked)
+        asked = self._planner.find(model, where, select, join, sort, limit, offset=offset, after=after)
+        plan = asked.plan
+        rows = await self._run("find_many", asked.model.name, self._executor.select, plan.statement, asked.values)
+        records = [plan.decode(row) for row in rows]
+        if asked.followed:
+            await self._follow(asked, rows, records)
+        return records
 
     async def iterate(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auth_adapters import USER, UnknownModelError, connect
+from auth_adapters import USER, InvalidQueryError, UnknownModelError, connect
 
 
 class Name(str):
@@ -51,3 +51,68 @@ async def test_an_id_that_is_none_at_all_leaves_no_plan_behind() -> None:
         user = await db.create(USER, {"email": "a"})
         for identifier, found in (("", None), (user["id"], user), ("x" * 300, None), (user["id"], user)):
             assert await db.find_one(USER, {"id": identifier}) == found
+
+
+@pytest.mark.asyncio
+async def test_a_none_is_another_question_in_the_same_words() -> None:
+    async with connect("memory://") as db:
+        await db.create_tables()
+        for email, image in (("a", "x"), ("b", None), ("c", "x"), ("d", None)):
+            await db.create(USER, {"email": email, "image": image})
+        for _ in range(2):
+            assert await db.count(USER, {"image": "x"}) == 2
+            assert await db.count(USER, {"image": None}) == 2
+            assert await db.update_many(USER, {"image": "x"}, {"name": "with"}) == 2
+            assert await db.update_many(USER, {"image": None}, {"name": "without"}) == 2
+            assert await db.count(USER, {"name": "without"}) == 2
+        for image in ("x", None, "x", None):
+            consumed = await db.consume_one(USER, {"image": image})
+            assert consumed is not None
+            assert consumed["image"] == image
+        for _ in range(2):
+            assert not await db.delete(USER, {"image": "x"})
+            assert not await db.delete(USER, {"image": None})
+
+
+@pytest.mark.asyncio
+async def test_a_write_by_what_is_no_id_reaches_nothing_and_leaves_no_plan_behind() -> None:
+    async with connect("memory://") as db:
+        await db.create_tables()
+        user = await db.create(USER, {"email": "a"})
+        for identifier, found in (("", 0), (user["id"], 1), ("x" * 300, 0), (user["id"], 1)):
+            assert await db.count(USER, {"id": identifier}) == found
+            updated = await db.update(USER, {"id": identifier}, {"name": "Ada"})
+            assert (updated is not None) == bool(found)
+        assert not await db.delete(USER, {"id": ""})
+        assert await db.delete(USER, {"id": user["id"]})
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", [Name, Model])
+async def test_writes_to_models_of_other_string_types_reach_their_own_model(kind: Any) -> None:
+    async with connect("memory://") as db:
+        await db.create_tables()
+        user = await db.create(USER, {"email": "a"})
+        for _ in range(2):
+            assert await db.update(kind("session"), {"id": user["id"]}, {"ip_address": "b"}) is None
+            assert await db.update(kind("user"), {"id": user["id"]}, {"name": "b"}) is not None
+            assert await db.count(kind("session"), {"id": user["id"]}) == 0
+            assert await db.count(kind("user"), {"id": user["id"]}) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_question_is_refused_however_often_it_is_asked() -> None:
+    async with connect("memory://") as db:
+        await db.create_tables()
+        await db.find_one(USER, {"email": "a"}, join=["session"])
+        for _ in range(2):
+            with pytest.raises(InvalidQueryError):
+                await db.find_one(USER, {"email": "a"}, join=[["session"]])  # type: ignore[list-item]
+            with pytest.raises(InvalidQueryError):
+                await db.delete(USER, {})
+            with pytest.raises(InvalidQueryError):
+                await db.update(USER, {"email": "a"}, {})
+            with pytest.raises(InvalidQueryError):
+                await db.update(USER, {"email": "a"}, {"id": "b"})
+            with pytest.raises(InvalidQueryError):
+                await db.find_many(USER, {"email": "a"}, limit=-1)

@@ -1,11 +1,11 @@
 """The batches of a purge: bounded, larger where they are quick, smaller where they are not."""
 
-import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from auth_adapters import BackendAdapter, Observation, utc_now
+from auth_adapters import BackendAdapter, Observation, utc_now, verbs
 from auth_adapters.backends.memory import MemoryBackend
 from auth_adapters.schema import Field, Model, Schema
 
@@ -13,20 +13,29 @@ pytestmark = pytest.mark.asyncio
 TICKETS = Schema({"ticket": Model(fields={"ends": Field("datetime")}, expires="ends")})
 
 
-class Slow(MemoryBackend):
-    """Takes its time to delete: so many seconds for each statement, and for each record."""
+class Costly(MemoryBackend):
+    """Takes its time to delete, by a clock of its own: so many seconds for each statement, and for each record."""
 
     def __init__(self, statement: float, record: float) -> None:
         super().__init__()
         self.costs = statement, record
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
 
     async def delete(self, statement: Any, values: Any) -> int:
-        await asyncio.sleep(self.costs[0] + self.costs[1] * values[statement.limit])
-        return await super().delete(statement, values)
+        removed = await super().delete(statement, values)
+        self.now += self.costs[0] + self.costs[1] * removed
+        return removed
 
 
-async def purged(backend: MemoryBackend, expired: int, batch: int) -> list[int]:
+async def purged(
+    monkeypatch: pytest.MonkeyPatch, expired: int, batch: int, *, statement: float = 0.0, record: float = 0.0
+) -> list[int]:
     """How many each batch removed."""
+    backend = Costly(statement, record)
+    monkeypatch.setattr(verbs, "time", SimpleNamespace(perf_counter=backend.perf_counter))
     seen: list[Observation] = []
     async with BackendAdapter(backend, schema=TICKETS, observe=seen.append) as adapter:
         await adapter.create_tables()
@@ -35,18 +44,18 @@ async def purged(backend: MemoryBackend, expired: int, batch: int) -> list[int]:
     return [one.rows for one in seen if one.verb == "purge_expired"]
 
 
-async def test_no_batch_is_larger_than_asked_for() -> None:
-    assert max(await purged(MemoryBackend(), 300, 40)) <= 40
-    assert await purged(MemoryBackend(), 20, 7) == [7, 7, 6]
+async def test_no_batch_is_larger_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await purged(monkeypatch, 100, 40) == [16, 32, 40, 12]
+    assert await purged(monkeypatch, 20, 7) == [7, 7, 6]
 
 
-async def test_quick_batches_grow() -> None:
-    assert max(await purged(MemoryBackend(), 500, 1000)) > 16
+async def test_quick_batches_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await purged(monkeypatch, 500, 1000, record=0.000_001) == [16, 32, 64, 128, 256, 4]
 
 
-async def test_slow_batches_stay_small() -> None:
-    assert max(await purged(Slow(0, 0.001), 200, 1000)) <= 32
+async def test_slow_batches_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await purged(monkeypatch, 100, 1000, record=0.001) == [16, 32, 16, 32, 4]
 
 
-async def test_batches_grow_where_smaller_ones_would_not_be_quicker() -> None:
-    assert max(await purged(Slow(0.02, 0.00001), 400, 1000)) >= 128
+async def test_batches_grow_where_smaller_ones_would_not_be_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await purged(monkeypatch, 300, 1000, statement=0.02, record=0.000_1) == [16, 32, 64, 128, 60]

@@ -9,7 +9,7 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.retrying import retrying
+from auth_adapters.backends.mysql.retrying import once_more
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.connections import Connections, PoolOptions
@@ -18,6 +18,7 @@ from auth_adapters.backends.sql.operations import Operation, Operations, Request
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
+from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
@@ -49,13 +50,8 @@ class AsyncmyBackend(PooledBackend):
 
         await create_absent(run, self._mysql.compiler, self._layout)
 
-    def _outside(self, work: Work) -> Work:
-        """The work as it is done outside a transaction."""
-        return work
-
-    async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
-        once = super()._on
-        return await retrying(lambda one: once(pool, driver, self._outside(one)), work)
+    async def _once_more(self, work: Work, error: TransientError, attempt: int) -> Work:
+        return await once_more(work, error, attempt)
 
     def bind(self, connection_or_session: Any) -> BackendTransaction:
         return bound(connection_or_session, self._driver, self._operations, self._layout)
@@ -99,10 +95,15 @@ class MySQLPoolBackend(AsyncmyBackend):
         if not self._commits:
             await self._driver.statement(connection, "COMMIT")
 
-    def _outside(self, work: Work) -> Work:
-        if self._commits:
-            return work
-        return work._replace(operation=_as_operation(work), several=True, alone=None)
+    async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
+        if not self._commits:
+            again = work.again or (partial(_itself, work) if work.writes else None)
+            work = work._replace(operation=_as_operation(work), several=True, alone=None, again=again)
+        return await super()._on(pool, driver, work, attempt)
+
+
+def _itself(work: Work) -> Work:
+    return work
 
 
 def _as_operation(work: Work) -> Operation[Any]:
@@ -111,5 +112,12 @@ def _as_operation(work: Work) -> Operation[Any]:
 
 
 def _asked(request: Request) -> Operation[Any]:
-    answer = yield request
-    return request.result(answer.rows)
+    try:
+        answer = yield request
+    except AuthAdapterError as error:
+        failure = request.failure(error)
+        if failure is error:
+            raise
+    else:
+        return request.answered(answer)
+    raise failure from None

@@ -19,4 +19,4 @@ CAPABILITIES: Final = Capabilities(
     native_joins=True,
 )
 
-STORAGE: Final = Storage(datetime="naive")
+STORAGE: Final = Storage(datetime="written_naive")

@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import asyncmy
 from asyncmy.constants import CLIENT
@@ -15,6 +15,7 @@ from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.backends.sql.watch import Watch, Watched
 from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, InvalidValueError, OperationTimeoutError
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
@@ -42,10 +43,9 @@ class MySQLDriver(Driver):
 
     def __init__(self, options: MySQLOptions) -> None:
         self._options = options
-        self._timeout = options.statement_timeout
+        self._watch = Watch(options.statement_timeout)
         self._context = options.context()
         self._places: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
-        self._busy: WeakSet[Any] = WeakSet()
         self.max_packet: int = 2**24
         self.layout: Layout = Layout(tables={})
 
@@ -77,7 +77,7 @@ class MySQLDriver(Driver):
     async def _set_up(self, place: tuple[str, int]) -> Any:
         connection = await self._connect(place)
         try:
-            await _execute(connection, self._setup(connection), ())
+            await connection.query(self._setup(connection))
         except BaseException:
             connection.close()
             raise
@@ -127,7 +127,7 @@ class MySQLDriver(Driver):
         await self.statement(connection, "SELECT 1")
 
     async def recover(self, connection: Any) -> None:
-        if connection in self._busy:
+        if self._watch.is_busy(connection):
             connection.close()  # another task waits for its answer, and would get ours
         elif connection.connected:
             await self.statement(connection, "ROLLBACK")
@@ -149,7 +149,7 @@ class MySQLDriver(Driver):
 
     async def end_session(self, helper: Any, connection: Any) -> None:
         """End the session of `connection` from `helper`, another connection to the same server."""
-        await _execute(helper, f"KILL {int(connection.thread_id())}", ())
+        await helper.query(f"KILL {int(connection.thread_id())}")
 
     def is_alive(self, connection: Any) -> bool:
         return bool(connection.connected) and not getattr(connection, "_stream_broken", False)
@@ -168,17 +168,26 @@ class MySQLDriver(Driver):
             connection.close()
 
     async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
-        rows: list[Row] = list((await self._run(connection, text, parameters))._rows or ())
-        return rows
+        return list((await self._run(connection, text, parameters)).rows or ())
+
+    async def ask(self, connection: Any, request: Request) -> Any:
+        try:
+            with Watched(self._watch, connection):
+                await connection.query(_written(connection, request.text, request.parameters, self.max_packet))
+                result = connection._result
+            return _matched(result) if request.counts else request.result(list(result.rows or ()))
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        raise request.failure(failure) from None
 
     async def execute(self, connection: Any, request: Request) -> Answer:
         if request.many:
-            cursor = await self._guarded(connection, lambda: _execute_many(connection, request))
-            return Answer([], cursor.rowcount)
-        cursor = await self._run(connection, request.text, request.parameters)
-        if cursor.description is not None:
-            return Answer(list(cursor._rows), cursor.rowcount)
-        return Answer([], _matched(cursor), cursor.lastrowid)
+            await self._run(connection, request.text, request.parameters, many=True)
+            return Answer([], 0)
+        result = await self._run(connection, request.text, request.parameters)
+        if result.description is not None:
+            return Answer(list(result.rows), result.affected_rows)
+        return Answer([], _matched(result), result.insert_id)
 
     async def statement(self, connection: Any, text: str) -> None:
         await self._run(connection, text, ())
@@ -189,25 +198,27 @@ class MySQLDriver(Driver):
             await self.statement(connection, f"SET TRANSACTION ISOLATION LEVEL {level}")
         await self.statement(connection, "START TRANSACTION")
 
-    async def _run(self, connection: Any, text: str, parameters: Sequence[Any]) -> Any:
-        return await self._guarded(connection, lambda: _execute(connection, text, parameters, self.max_packet))
-
-    async def _guarded(self, connection: Any, work: Callable[[], Awaitable[Any]]) -> Any:
-        self._busy.add(connection)
+    async def _run(self, connection: Any, text: str, parameters: Sequence[Any], *, many: bool = False) -> Any:
+        """What asyncmy has of a statement's result. many: once for each of the parameters."""
         try:
-            async with asyncio.timeout(self._timeout):
-                return await work()
-        except TimeoutError:
-            failure: AuthAdapterError = OperationTimeoutError(
-                f"the database did not answer within {self._timeout:g} seconds (statement_timeout)"
-            )
+            with Watched(self._watch, connection):
+                if many:
+                    return await _execute_many(connection, text, parameters)
+                await connection.query(_written(connection, text, parameters, self.max_packet))
+                return connection._result
         except Exception as error:  # noqa: BLE001  (mapped at one place)
-            failure = mysql_error(error, self.layout)
-            if connection in self._places and getattr(failure, "code", None) in READ_ONLY:
-                connection.close()  # its successor is found by connecting anew
-        finally:
-            self._busy.discard(connection)
+            failure = self._failure(connection, error)
         raise failure from None
+
+    def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
+        if isinstance(error, TimeoutError):
+            return OperationTimeoutError(
+                f"the database did not answer within {self._watch.seconds or 0:g} seconds (statement_timeout)"
+            )
+        failure = mysql_error(error, self.layout)
+        if connection in self._places and getattr(failure, "code", None) in READ_ONLY:
+            connection.close()  # its successor is found by connecting anew
+        return failure
 
 
 def is_mariadb(connection: Any) -> bool:
@@ -217,26 +228,23 @@ def is_mariadb(connection: Any) -> bool:
 
 async def read_rows(connection: Any, text: str) -> list[Row]:
     """The rows of a statement without parameters; errors are the driver's."""
-    return list((await _execute(connection, text, ()))._rows or ())
+    await connection.query(text)
+    return list(connection._result.rows or ())
 
 
-async def _execute(connection: Any, text: str, parameters: Sequence[Any], limit: int = 2**24) -> Any:
-    cursor = connection.cursor(QuietCursor)
-    said = cursor.mogrify(text, tuple(parameters))
-    if len(said) * MORE_CHARACTERS >= limit and len(said.encode("utf-8", "surrogateescape")) >= limit:
+def _written(connection: Any, text: str, parameters: Sequence[Any], limit: int) -> str:
+    """The statement with its values."""
+    written = text % tuple([connection.literal(value) for value in parameters])
+    if len(written) * MORE_CHARACTERS >= limit and len(written.encode("utf-8", "surrogateescape")) >= limit:
         raise InvalidValueError(f"the statement is longer than the {limit:,} bytes of max_allowed_packet")
-    await cursor.execute(said)
-    return cursor
+    return written
 
 
-async def _execute_many(connection: Any, request: Request) -> Any:
-    cursor = connection.cursor(QuietCursor)
-    await cursor.executemany(request.text, [tuple(row) for row in request.parameters])
-    return cursor
+async def _execute_many(connection: Any, text: str, parameters: Sequence[Any]) -> None:
+    await connection.cursor(QuietCursor).executemany(text, [tuple(row) for row in parameters])
 
 
-def _matched(cursor: Any) -> int:
+def _matched(result: Any) -> int:
     """Rows that matched, where the connection was not made to count so: the message says it first."""
-    message: bytes = getattr(cursor._result, "message", None) or b""
-    number = MATCHED.search(message)
-    return int(number[0]) if number else int(cursor.rowcount)
+    number = MATCHED.search(result.message) if result.message else None
+    return int(number[0]) if number else int(result.affected_rows)

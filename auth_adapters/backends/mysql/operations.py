@@ -9,13 +9,35 @@ from auth_adapters.backends.mysql.erasing import Eraser
 from auth_adapters.backends.mysql.errors import at_table
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.sql.compiler import Sql
-from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
-from auth_adapters.errors import ConstraintError, ForeignKeyViolationError
+from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Request, Work
+from auth_adapters.errors import AuthAdapterError, ConstraintError, ForeignKeyViolationError
 from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
 __all__ = ["MySQLOperations"]
 
 UUIDS_AT_ONCE: Final = 1_000
+
+
+class Written(Request):
+    """A write of one row into a table, which its errors speak of."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, text: str, parameters: Any, table: Table) -> None:
+        super().__init__(text, parameters)
+        self.table: Table = table
+
+    def failure(self, error: AuthAdapterError) -> AuthAdapterError:
+        return at_table(error, self.table) if isinstance(error, ConstraintError) else error
+
+
+class Stored(Written):
+    """An INSERT of one row, of which nothing is made by the database."""
+
+    __slots__ = ()
+
+    def result(self, rows: list[Row]) -> list[Row]:
+        return [()]
 
 
 class MySQLOperations(Operations):
@@ -35,13 +57,17 @@ class MySQLOperations(Operations):
     # ----- insert
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
-        return self._inserts(statement, rows)._replace(again=lambda: self.insert(statement, rows))
+        work = self._inserts(statement, rows)
+        return work if _is_single(work) else work._replace(again=lambda: self.insert(statement, rows))
 
     def _inserts(self, statement: Insert, rows: Sequence[Row]) -> Work:
         made_here = self._uuid_column(statement)
         if made_here is not None:
             return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
-        sql: Sql = self._sql(statement, lambda: self._mysql.insert(statement))
+        sql: Sql = self._sql(statement, self._mysql.insert)
+        if len(rows) == 1 and (self._mariadb or not statement.returning):
+            kind = Written if statement.returning else Stored
+            return Work(kind(sql.text, sql.parameters(rows[0]), statement.table), True)
         several = len(rows) > 1  # the driver may send them as more than one statement
         if statement.returning and not self._mariadb:
             return Work(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
@@ -62,11 +88,8 @@ class MySQLOperations(Operations):
         return next((name for name in statement.returning if columns[name].generated == "database"), None)
 
     def _insert_with_uuids(self, statement: Insert, rows: Sequence[Row]) -> Operation[list[Row]]:
-        whole: Insert = self._sql(
-            statement,
-            lambda: Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=()),
-        )
-        sql: Sql = self._sql(whole, lambda: self._mysql.insert(whole))
+        whole: Insert = self._sql(statement, _with_returned)
+        sql: Sql = self._sql(whole, self._mysql.insert)
         ids: list[Row] = []
         while len(ids) < len(rows):
             number = min(len(rows) - len(ids), UUIDS_AT_ONCE)
@@ -85,9 +108,12 @@ class MySQLOperations(Operations):
         return self._change_one(statement, values)
 
     def _change_one(self, statement: Update | Increment, values: Values) -> Work:
-        change: ChangeOne = self._sql(statement, lambda: ChangeOne(self._mysql, statement))
+        change: ChangeOne = self._sql(statement, self._compile_change)
         operation = _at(statement.table, change.run(values))
         return Work(operation, True, True, again=lambda: self._change_one(statement, values))
+
+    def _compile_change(self, statement: Update | Increment) -> ChangeOne:
+        return ChangeOne(self._mysql, statement)
 
     def update_many(self, statement: Update, values: Values) -> Work:
         work = super().update_many(statement, values)
@@ -97,13 +123,18 @@ class MySQLOperations(Operations):
     # ----- delete
 
     def delete(self, statement: Delete, values: Values) -> Work:
-        return self._deletes(statement, values)._replace(again=lambda: self.delete(statement, values))
+        work = self._deletes(statement, values)
+        return work if _is_single(work) else work._replace(again=lambda: self.delete(statement, values))
 
     def _deletes(self, statement: Delete, values: Values) -> Work:
         if self._eraser.is_lost(statement.table):
             return Work(self._eraser.delete(statement, values), True, True)
+        needed = self._eraser.is_needed(statement.table)
+        sql, counting = self._sql(statement, self._compile_delete)
+        if not needed and counting is None:
+            return Work(Request(sql.text, sql.parameters(values), counts=True), True)
         work = super().delete(statement, values)
-        if not self._eraser.is_needed(statement.table):
+        if not needed:
             return work
         return work._replace(operation=self._delete_all(statement, values, work), several=True)
 
@@ -115,13 +146,14 @@ class MySQLOperations(Operations):
         return reached
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
-        return self._consumes(statement, values)._replace(again=lambda: self.consume_one(statement, values))
+        work = self._consumes(statement, values)
+        return work if _is_single(work) else work._replace(again=lambda: self.consume_one(statement, values))
 
     def _consumes(self, statement: Delete, values: Values) -> Work:
         if self._mariadb and not self._eraser.is_needed(statement.table):
-            sql: Sql = self._sql(statement, lambda: self._mysql.delete(statement))
-            return Work(self._one(sql, values, statement), True)
-        sqls: tuple[Sql, Sql] = self._sql(statement, lambda: self._compile_consume(statement))
+            sql: Sql = self._sql(statement, self._mysql.delete)
+            return Work(OneRow(sql.text, sql.parameters(values)), True)
+        sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_consume)
         return Work(self._consume(statement, sqls, values), True, True)
 
     def _compile_consume(self, statement: Delete) -> tuple[Sql, Sql]:
@@ -153,10 +185,22 @@ class MySQLOperations(Operations):
     # ----- upsert
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
-        one: UpsertOne = self._sql(statement, lambda: UpsertOne(self._mysql, statement))
+        one: UpsertOne = self._sql(statement, self._compile_upsert_one)
         inside = _at(statement.table, one.inside(values))
         alone = _at(statement.table, one.alone(values))
         return Work(inside, True, True, alone, lambda: self.upsert(statement, values))
+
+    def _compile_upsert_one(self, statement: Upsert) -> UpsertOne:
+        return UpsertOne(self._mysql, statement)
+
+
+def _is_single(work: Work) -> bool:
+    """Whether it is one statement, which can be sent again as it is."""
+    return isinstance(work.operation, Request)
+
+
+def _with_returned(statement: Insert) -> Insert:
+    return Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=())
 
 
 def _operation(work: Work) -> Operation[Any]:

@@ -1,14 +1,15 @@
 """A verb by itself that met a deadlock is undone as a whole: it is tried again."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from random import uniform
 from typing import Any, Final
 
-from auth_adapters.backends.sql.operations import Work
+from auth_adapters.backends.sql.operations import Request, Work
 from auth_adapters.errors import TransientError
 
-__all__ = ["retrying"]
+__all__ = ["once_more", "retrying"]
 
 DEADLOCK: Final = 1213
 ATTEMPTS: Final = 8
@@ -18,12 +19,19 @@ PAUSE: Final = 0.01
 
 async def retrying(perform: Callable[[Work], Awaitable[Any]], work: Work) -> Any:
     """What `perform` makes of the work, which is made anew after each deadlock."""
-    for attempt in range(1, ATTEMPTS):
+    for attempt in itertools.count(1):
         try:
             return await perform(work)
         except TransientError as error:
-            if error.code != DEADLOCK or work.again is None:
-                raise
-            work = work.again()
-        await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
-    return await perform(work)
+            failure = error
+        work = await once_more(work, failure, attempt)
+    raise AssertionError("unreachable")
+
+
+async def once_more(work: Work, error: TransientError, attempt: int) -> Work:
+    """The same work for another attempt, after a pause. Raises the error where it is not for us to try again."""
+    single = work.writes and isinstance(work.operation, Request)
+    if error.code != DEADLOCK or attempt == ATTEMPTS or not (single or work.again):
+        raise error
+    await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
+    return work.again() if work.again else work

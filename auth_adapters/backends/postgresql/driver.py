@@ -10,6 +10,7 @@ from auth_adapters.backends.postgresql.errors import postgresql_error
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.backends.sql.watch import Watch, Watched
 from auth_adapters.errors import AuthAdapterError, ConnectionFailedError
 from auth_adapters.physical import Layout, Row
 from auth_adapters.protocols import Isolation
@@ -44,7 +45,10 @@ class PostgreSQLDriver(Driver):
 
     def __init__(self, options: PostgreSQLOptions) -> None:
         self._options = options
-        self._arguments = {**options.arguments, "connection_class": _OurConnection}
+        ours = {"connection_class": _OurConnection, "command_timeout": None}  # `_watch` keeps the time, at less cost
+        self._arguments = {**options.arguments, **ours}
+        self._watch = Watch(options.statement_timeout)
+        self._patience = Watch(None)
         self.layout: Layout = Layout(tables={})
 
     def __repr__(self) -> str:
@@ -113,7 +117,8 @@ class PostgreSQLDriver(Driver):
 
     async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
         try:
-            rows: list[Row] = await self._fetch(connection, text, *parameters)
+            with self._watched(connection):
+                rows: list[Row] = await self._fetch(connection, text, *parameters)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         else:
@@ -126,20 +131,21 @@ class PostgreSQLDriver(Driver):
 
     async def execute(self, connection: Any, request: Request) -> Answer:
         try:
-            if request.many:
-                await connection.executemany(request.text, request.parameters)
-                return Answer([], 0)
-            if request.counts:
-                status: str = await connection.execute(request.text, *request.parameters)
-                return Answer([], int(status.rpartition(" ")[2]))
-            return Answer(await self._fetch(connection, request.text, *request.parameters), 0)
+            with self._watched(connection):
+                if request.many:
+                    await connection.executemany(request.text, request.parameters)
+                    return Answer([], 0)
+                if request.counts:
+                    return Answer([], _reached(await connection.execute(request.text, *request.parameters)))
+                return Answer(await self._fetch(connection, request.text, *request.parameters), 0)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         raise failure from None
 
     async def statement(self, connection: Any, text: str) -> None:
         try:
-            await connection.execute(text)
+            with self._watched(connection):
+                await connection.execute(text)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         else:
@@ -148,6 +154,10 @@ class PostgreSQLDriver(Driver):
 
     async def begin(self, connection: Any, isolation: Isolation | None) -> None:
         await self.statement(connection, BEGIN[isolation])
+
+    def _watched(self, connection: Any) -> Watched:
+        """The time of a statement; on connections of the application, how long one may take is for it to say."""
+        return Watched(self._watch if type(connection) is _OurConnection else self._patience, connection)
 
     def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
         failure = postgresql_error(error, self.layout)
@@ -159,6 +169,25 @@ class PostgreSQLDriver(Driver):
 
 class PreparingDriver(PostgreSQLDriver):
     """Connections of our own, each of which prepares a statement once."""
+
+    async def ask(self, connection: Any, request: Request) -> Any:
+        if type(connection) is not _OurConnection:
+            return await super().ask(connection, request)
+        failure: AuthAdapterError | None = None
+        try:
+            with Watched(self._watch, connection):
+                statement = connection.prepared.get(request.text) or await self._prepare(connection, request.text)
+                rows = await statement.fetch(*request.parameters)
+            return _reached(statement.get_statusmsg()) if request.counts else request.result(rows)
+        except asyncpg.InvalidCachedStatementError as error:
+            connection.prepared.clear()
+            if connection.is_in_transaction():
+                failure = self._failure(connection, error)
+        except Exception as error:  # noqa: BLE001  (mapped at one place)
+            failure = self._failure(connection, error)
+        if failure is None:  # the table was changed meanwhile: prepared anew it fits
+            return await super().ask(connection, request)
+        raise request.failure(failure) from None
 
     async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
         if type(connection) is not _OurConnection:
@@ -180,6 +209,10 @@ class PreparingDriver(PostgreSQLDriver):
             connection.prepared.pop(next(iter(connection.prepared)))
         statement = connection.prepared[text] = await connection.prepare(text)
         return statement
+
+
+def _reached(status: str) -> int:
+    return int(status.rpartition(" ")[2])
 
 
 def driver_of(options: PostgreSQLOptions) -> PostgreSQLDriver:

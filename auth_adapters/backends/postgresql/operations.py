@@ -24,12 +24,16 @@ WHERE coalesce(pg_sequence_last_value(sequence), 0) < $2::bigint"""
 class Stored(Request):
     """An INSERT of one row, of which nothing is made by the database."""
 
+    __slots__ = ()
+
     def result(self, rows: list[Row]) -> list[Row]:
         return [()]
 
 
 class Upserted(Request):
     """The whole of an upsert; the last value of its row says whether it was made."""
+
+    __slots__ = ()
 
     def result(self, rows: list[Row]) -> tuple[Row, bool]:
         return rows[0][:-1], rows[0][-1]
@@ -48,13 +52,16 @@ class PostgreSQLOperations(Operations):
         return self._postgresql
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
-        sql, forced = self._sql(statement, lambda: (self._compiler.insert(statement), _forced_serial(statement)))
+        sql, forced = self._sql(statement, self._compile_insert)
         if forced is not None:
             return Work(self._insert_forced(statement, sql, rows, forced), True, True)
         if len(rows) > 1:
             return Work(self._insert(statement, sql, rows), True, True)
         kind = Request if statement.returning else Stored
         return Work(kind(sql.text, sql.parameters(rows[0])), True)
+
+    def _compile_insert(self, statement: Insert) -> tuple[Sql, str | None]:
+        return self._compiler.insert(statement), _forced_serial(statement)
 
     def _insert_forced(self, statement: Insert, sql: Sql, rows: Sequence[Row], forced: str) -> Operation[list[Row]]:
         made = yield from self._insert(statement, sql, rows)
@@ -64,25 +71,32 @@ class PostgreSQLOperations(Operations):
         return made
 
     def update_one(self, statement: Update, values: Values) -> Work:
-        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=True))
+        sql: Sql = self._sql(statement, self._compile_update_one)
         return Work(OneRow(sql.text, sql.parameters(values)), True)
 
+    def update_many(self, statement: Update, values: Values) -> Work:
+        sql: Sql = self._sql(statement, self._compile_update_many)
+        return Work(Request(sql.text, sql.parameters(values), counts=True), True)
+
+    def delete(self, statement: Delete, values: Values) -> Work:
+        sql, counting = self._sql(statement, self._compile_delete)
+        if counting is not None:
+            return super().delete(statement, values)
+        return Work(Request(sql.text, sql.parameters(values), counts=True), True)
+
     def increment_one(self, statement: Increment, values: Values) -> Work:
-        sql: Sql = self._sql(statement, lambda: self._compiler.increment(statement))
+        sql: Sql = self._sql(statement, self._compiler.increment)
         return Work(OneRow(sql.text, sql.parameters(values)), True)
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
-        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
+        sql: Sql = self._sql(statement, self._compiler.delete)
         return Work(OneRow(sql.text, sql.parameters(values)), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
         if not statement.assignments:
-            sqls: tuple[Sql, Sql] = self._sql(
-                statement,
-                lambda: (self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)),
-            )
+            sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_upsert)
             return Work(self._insert_if_absent(sqls, values), True)
-        sql: Sql = self._sql(statement, lambda: self._postgresql.upsert(statement))
+        sql: Sql = self._sql(statement, self._postgresql.upsert)
         return Work(Upserted(sql.text, sql.parameters(values)), True)
 
     def _insert_if_absent(self, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:

@@ -91,7 +91,7 @@ class Binds:
         plain = [source[0] for source in sources if source is not None and source[1] is None]
         if len(plain) == len(sources):
             if plain == list(range(len(plain))):
-                return lambda values: values[: len(plain)]
+                return itemgetter(slice(len(plain)))
             return itemgetter(*plain) if len(plain) > 1 else lambda values: (values[plain[0]],)
         fixed = [constants.get(name) for name in names]
 

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from auth_adapters.backends.sql.operations import Answer, Request
+from auth_adapters.backends.sql.operations import Answer, Request, run_operation
 from auth_adapters.errors import AuthAdapterError
 from auth_adapters.physical import Row
 from auth_adapters.protocols import Isolation
@@ -57,6 +58,10 @@ class Driver(ABC):
     @abstractmethod
     async def execute(self, connection: Any, request: Request) -> Answer:
         """One statement, or one for each of many parameters."""
+
+    async def ask(self, connection: Any, request: Request) -> Any:
+        """What an operation that is this request alone returns."""
+        return await run_operation(request, partial(self.execute, connection))
 
     @abstractmethod
     async def statement(self, connection: Any, text: str) -> None:

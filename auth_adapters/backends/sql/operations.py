@@ -28,33 +28,55 @@ from auth_adapters.physical import (
     Values,
 )
 
-__all__ = ["Answer", "OneRow", "Operation", "Operations", "Request", "Work", "run_operation"]
+__all__ = ["Answer", "Number", "OneRow", "Operation", "Operations", "Request", "Work", "run_operation"]
 
 T = TypeVar("T")
 MAX_STATEMENTS = 2_048
 
 
-class Request(NamedTuple):
+class Request:
     """One statement to execute; with `many`, once for each of the parameters.
 
     counts: what is asked for is how many rows it reaches, not rows. A driver that tells only one of them goes by this.
     """
 
-    text: str
-    parameters: Any
-    many: bool = False
-    counts: bool = False
+    __slots__ = ("counts", "many", "parameters", "text")
+
+    def __init__(self, text: str, parameters: Any, *, many: bool = False, counts: bool = False) -> None:
+        self.text: str = text
+        self.parameters: Any = parameters
+        self.many: bool = many
+        self.counts: bool = counts
 
     def result(self, rows: list[Row]) -> Any:
         """What an operation that is this request alone returns, given its rows."""
         return rows
 
+    def answered(self, answer: "Answer") -> Any:
+        """What an operation that is this request alone returns."""
+        return answer.reached if self.counts else self.result(answer.rows)
+
+    def failure(self, error: AuthAdapterError) -> AuthAdapterError:
+        """The error of an operation that is this request alone."""
+        return error
+
 
 class OneRow(Request):
     """A request that returns its row, or None."""
 
+    __slots__ = ()
+
     def result(self, rows: list[Row]) -> Row | None:
         return rows[0] if rows else None
+
+
+class Number(Request):
+    """A request that returns a number."""
+
+    __slots__ = ()
+
+    def result(self, rows: list[Row]) -> int:
+        return int(rows[0][0])
 
 
 class Answer(NamedTuple):
@@ -90,7 +112,7 @@ async def run_operation(
 ) -> Any:
     """Answer an operation's requests until it returns; errors of the kind `told` are thrown into it."""
     if isinstance(operation, Request):
-        return operation.result((await execute(operation)).rows)
+        return await _run_request(operation, execute)
     try:
         request = next(operation)
         while True:
@@ -104,6 +126,16 @@ async def run_operation(
         return end.value
 
 
+async def _run_request(request: Request, execute: Callable[[Request], Awaitable[Answer]]) -> Any:
+    try:
+        return request.answered(await execute(request))
+    except AuthAdapterError as error:
+        failure = request.failure(error)
+        if failure is error:
+            raise
+    raise failure from None
+
+
 class Operations:
     """The operations of one layout. explains: whether errors of foreign keys are looked into by further statements."""
 
@@ -113,18 +145,18 @@ class Operations:
         self._explains = explains
         self._compiled: dict[Hashable, tuple[Statement, Any]] = {}
 
-    def _sql(self, statement: Statement, make: Callable[[], Any]) -> Any:
-        key = id(statement)
-        kept = self._compiled.get(key)
+    def _sql(self, statement: Any, make: Callable[[Any], Any]) -> Any:
+        """What `make` makes of the statement, once."""
+        kept = self._compiled.get(id(statement))
         if kept is None:
             if len(self._compiled) >= MAX_STATEMENTS:
                 self._compiled.pop(next(iter(self._compiled)))
-            kept = self._compiled[key] = (statement, make())
+            kept = self._compiled[id(statement)] = (statement, make(statement))
         return kept[1]
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
         """Store rows; for each the values the database made."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.insert(statement))
+        sql: Sql = self._sql(statement, self._compiler.insert)
         return Work(self._insert(statement, sql, rows), True, len(rows) > 1)
 
     def _insert(self, statement: Insert, sql: Sql, rows: Sequence[Row]) -> Operation[list[Row]]:
@@ -145,32 +177,38 @@ class Operations:
 
     def select(self, statement: Select, values: Values) -> Work:
         """The rows asked for."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.select(statement))
+        sql: Sql = self._sql(statement, self._compiler.select)
         return Work(Request(sql.text, sql.parameters(values)), False)
 
     def count(self, statement: Count, values: Values) -> Work:
-        """How many rows match: one row with the number."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.count(statement))
-        return Work(Request(sql.text, sql.parameters(values)), False)
+        """How many rows match."""
+        sql: Sql = self._sql(statement, self._compiler.count)
+        return Work(Number(sql.text, sql.parameters(values)), False)
 
     def update_one(self, statement: Update, values: Values) -> Work:
         """Change one row and return it."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=True))
+        sql: Sql = self._sql(statement, self._compile_update_one)
         return Work(self._one(sql, values, statement), True)
+
+    def _compile_update_one(self, statement: Update) -> Sql:
+        return self._compiler.update(statement, one=True)
+
+    def _compile_update_many(self, statement: Update) -> Sql:
+        return self._compiler.update(statement, one=False)
 
     def update_many(self, statement: Update, values: Values) -> Work:
         """Change every row that matches; how many."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.update(statement, one=False))
+        sql: Sql = self._sql(statement, self._compile_update_many)
         return Work(self._reached(sql, values, statement), True)
 
     def increment_one(self, statement: Increment, values: Values) -> Work:
         """Add to one row and return it."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.increment(statement))
+        sql: Sql = self._sql(statement, self._compiler.increment)
         return Work(self._one(sql, values, statement), True)
 
     def delete(self, statement: Delete, values: Values) -> Work:
         """Remove rows; how many matched, those included that a cascade of others removed before their turn."""
-        sqls: tuple[Sql, Sql | None] = self._sql(statement, lambda: self._compile_delete(statement))
+        sqls: tuple[Sql, Sql | None] = self._sql(statement, self._compile_delete)
         sql, counting = sqls
         if counting is None:
             return Work(self._reached(sql, values, statement), True)
@@ -198,16 +236,16 @@ class Operations:
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
         """Remove one row and return it."""
-        sql: Sql = self._sql(statement, lambda: self._compiler.delete(statement))
+        sql: Sql = self._sql(statement, self._compiler.delete)
         return Work(self._one(sql, values, statement), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
         """Insert, or change the row that has the key."""
-        sqls: tuple[Sql, Sql] = self._sql(
-            statement,
-            lambda: (self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)),
-        )
+        sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_upsert)
         return Work(self._upsert(statement, sqls, values), True, True)
+
+    def _compile_upsert(self, statement: Upsert) -> tuple[Sql, Sql]:
+        return self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)
 
     def _upsert(self, statement: Upsert, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
         insert, existing = sqls

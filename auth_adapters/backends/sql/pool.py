@@ -26,6 +26,8 @@ class Pool:
         self._connector = connector
         self._options = options
         self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._ping_after = options.ping_after
         self._idle: deque[Lease] = deque()
         self._waiters: deque[asyncio.Future[Lease | None]] = deque()
         self._deadlines: deque[tuple[float, asyncio.Future[Lease | None]]] = deque()
@@ -59,19 +61,9 @@ class Pool:
 
     def take(self) -> Lease | None:
         """An idle connection that can be used as it is, if there is one and nobody waits."""
-        if self._waiters or not self._idle or self._closed:
+        if not self._idle or self._waiters or self._closed or not self._is_fresh(self._idle[-1]):
             return None
-        lease = self._idle[-1]
-        now = self._loop.time()
-        options = self._options
-        if (
-            now - lease.used >= options.ping_after
-            or lease.used <= self._suspect
-            or now >= lease.expires
-            or not self._connector.is_alive(lease.connection)
-        ):
-            return None
-        self._idle.pop()
+        lease = self._idle.pop()
         self._leased.add(lease)
         self._acquired += 1
         return lease
@@ -81,38 +73,47 @@ class Pool:
 
         Raises `PoolTimeoutError` after `acquire_timeout`, or at once where too many wait, and what making one raises.
         """
-        lease = self.take()
-        if lease is not None:
-            return lease
         self._check_open()
-        started = self._loop.time()
+        started = self._time()
         try:
-            lease = await self._obtain()
+            while True:
+                if self._waiters or not (self._idle or self._has_room()):
+                    waiter = self._stand_in_line()
+                    try:
+                        lease = await waiter
+                    except BaseException:
+                        self._leave_line(waiter)
+                        raise
+                    if lease is not None and self._ping_after and lease.used > self._suspect:
+                        break  # it comes straight from the one before
+                elif self._idle:
+                    lease = self._idle.pop()
+                    self._leased.add(lease)
+                else:
+                    self._reserved += 1
+                    lease = None
+                if lease is None:  # there is room for it, which is reserved
+                    lease = await self._make()
+                    break
+                if self._is_fresh(lease) or await self._usable(lease):
+                    break
         finally:
-            self._wait_time += self._loop.time() - started
+            self._wait_time += self._time() - started
         self._acquired += 1
         return lease
 
-    async def _obtain(self) -> Lease:
-        while True:
-            if not self._waiters:
-                if self._idle:
-                    lease = self._idle.pop()
-                    self._leased.add(lease)
-                    if await self._usable(lease):
-                        return lease
-                    continue
-                if len(self._leased) + self._reserved < self._options.size:
-                    self._reserved += 1
-                    return await self._make()
-            lease_or_room = await self._wait()
-            if lease_or_room is None:
-                return await self._make()
-            if await self._usable(lease_or_room):
-                return lease_or_room
+    def _is_fresh(self, lease: Lease) -> bool:
+        """Whether it can be used as it is."""
+        return (
+            self._time() < lease.fresh_until
+            and lease.used > self._suspect
+            and self._connector.is_alive(lease.connection)
+        )
 
-    async def _wait(self) -> Lease | None:
-        """Stand in line. None: there is room (reserved already) for a new connection."""
+    def _has_room(self) -> bool:
+        return len(self._leased) + self._reserved < self._options.size
+
+    def _stand_in_line(self) -> "asyncio.Future[Lease | None]":
         if len(self._waiters) >= self._options.max_waiting:
             self._timeouts += 1
             raise PoolTimeoutError(f"{self._options.max_waiting} callers wait for a connection already (max_waiting)")
@@ -121,18 +122,17 @@ class Pool:
         self._waited += 1
         while self._deadlines and self._deadlines[0][1].done():
             self._deadlines.popleft()
-        self._deadlines.append((self._loop.time() + self._options.acquire_timeout, waiter))
+        self._deadlines.append((self._time() + self._options.acquire_timeout, waiter))
         if self._alarm is None:
             self._alarm = self._loop.call_at(self._deadlines[0][0], self._expire)
-        try:
-            return await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
-            else:
-                with suppress(ValueError):
-                    self._waiters.remove(waiter)
-            raise
+        return waiter
+
+    def _leave_line(self, waiter: "asyncio.Future[Lease | None]") -> None:
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._give_back(waiter.result())
+        else:
+            with suppress(ValueError):
+                self._waiters.remove(waiter)
 
     def _expire(self) -> None:
         """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""
@@ -186,8 +186,8 @@ class Pool:
         return lease
 
     async def _usable(self, lease: Lease) -> bool:
-        """Whether a leased connection can be used; one that cannot is dropped."""
-        now = self._loop.time()
+        """Whether a leased connection that is not fresh can be used; one that cannot is dropped."""
+        now = self._time()
         if now >= lease.expires:
             self._retire(lease)
             return False
@@ -195,8 +195,6 @@ class Pool:
             self._lost += 1
             self._drop(lease)
             return False
-        if now - lease.used < self._options.ping_after and lease.used > self._suspect:
-            return True
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 await self._connector.ping(lease.connection)
@@ -211,7 +209,7 @@ class Pool:
 
     def release(self, lease: Lease) -> None:
         """Give a connection back, unharmed."""
-        now = self._loop.time()
+        now = self._time()
         if self._closed or now >= lease.expires:
             if lease in self._leased:  # closing does not wait for ever: it may have been ended already
                 self._retire(lease)
@@ -219,7 +217,7 @@ class Pool:
         if not self._connector.is_alive(lease.connection):
             self.discard(lease)
             return
-        lease.used = now
+        lease.rest(now, self._ping_after)
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -129,17 +129,16 @@ class PooledBackend(SqlVerbs):
                 self._written()
             elif self._replica is not None and self._may_read_elsewhere():
                 return self._read(self._reads, self._replica, work)
-        return self._on(self._opened(), self._driver, work)
+        return self._on(self._pool or self._opened(), self._driver, work)
 
-    async def _on(self, pool: Connections, driver: Driver, work: Work) -> Any:
+    async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
         """An operation by itself: committed when it returns."""
         lease = pool.take() or await pool.acquire()
         operation = work.operation
         try:
             if isinstance(operation, Request):
                 self.statements += 1
-                rows = await driver.rows(lease.connection, operation.text, operation.parameters)
-                result: Any = operation.result(rows)
+                result: Any = await driver.ask(lease.connection, operation)
             elif work.alone is not None:
                 result = await self.run(driver, lease.connection, work._replace(operation=work.alone))
             elif work.several:
@@ -150,12 +149,23 @@ class PooledBackend(SqlVerbs):
                 result = await self.run(driver, lease.connection, work)
         except BaseException as error:
             await _settle(pool, lease, error, dirty=work.several or work.alone is not None)
-            raise
-        pool.release(lease)
-        return result
+            if not isinstance(error, TransientError):
+                raise
+            undone = error
+        else:
+            pool.release(lease)
+            return result
+        return await self._on(pool, driver, await self._once_more(work, undone, attempt), attempt + 1)
+
+    async def _once_more(self, work: Work, error: TransientError, attempt: int) -> Work:
+        """The same work for another attempt, now that the database has undone it; or its error."""
+        raise error
 
     async def run(self, driver: Driver, connection: Any, work: Work) -> Any:
         """An operation inside whatever transaction there is."""
+        if isinstance(work.operation, Request):
+            self.statements += 1
+            return await driver.ask(connection, work.operation)
 
         def execute(request: Request) -> Any:
             self.statements += 1

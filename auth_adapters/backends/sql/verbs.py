@@ -23,9 +23,8 @@ class SqlVerbs:
     def select(self, statement: Select, values: Values) -> Coroutine[Any, Any, list[Row]]:
         return self._perform(self._operations.select(statement, values))
 
-    async def count(self, statement: Count, values: Values) -> int:
-        ((number,),) = await self._perform(self._operations.count(statement, values))
-        return int(number)
+    def count(self, statement: Count, values: Values) -> Coroutine[Any, Any, int]:
+        return self._perform(self._operations.count(statement, values))
 
     def update_one(self, statement: Update, values: Values) -> Coroutine[Any, Any, Row | None]:
         return self._perform(self._operations.update_one(statement, values))

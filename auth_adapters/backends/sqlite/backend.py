@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from auth_adapters.backends.sql.operations import Operations, Work
+from auth_adapters.backends.sql.operations import Operations, Request, Work
 from auth_adapters.backends.sql.owned import BoundTransaction
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.backends.sqlite.capabilities import CAPABILITIES
@@ -108,6 +108,8 @@ class SQLiteBackend(SqlVerbs):
 
     def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         if not work.writes and not self._memory:
+            if isinstance(work.operation, Request):
+                return self._reader.run(partial(self._thread.single, work.operation))
             return self._reader.run(partial(self._thread.within, work))
         if work.several:
             return self._alone(partial(self._thread.alone, work))
@@ -115,7 +117,8 @@ class SQLiteBackend(SqlVerbs):
 
     async def _alone(self, job: Callable[[sqlite3.Connection], T], *, shares: bool = False) -> T:
         while True:
-            await self._gate.enter(alone=False)
+            if not self._gate.open:
+                await self._gate.enter(alone=False)
             try:
                 return await self._writer.run(job, shares=shares)
             except Occupied:

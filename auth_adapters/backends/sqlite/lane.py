@@ -7,7 +7,7 @@ that wait while another is under way travel together in the next one.
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, TypeAlias, TypeVar
@@ -51,12 +51,18 @@ class Batch:
 
     def run(self, connection: sqlite3.Connection) -> None:
         """On the thread: every job in turn; one that fails does not stop the next."""
+        if len(self.jobs) == 1:
+            ((job, sharing),) = self.jobs
+            self._do([job], sharing, connection)
+            return
         for sharing, group in groupby(self.jobs, itemgetter(1)):
-            jobs = [job for job, _ in group]
-            if sharing and self.together:
-                self.outcomes += self.together(jobs, connection)
-            else:
-                self.outcomes += [attempt(job, connection) for job in jobs]
+            self._do([job for job, _ in group], sharing, connection)
+
+    def _do(self, jobs: list[Job], sharing: bool, connection: sqlite3.Connection) -> None:
+        if sharing and self.together:
+            self.outcomes += self.together(jobs, connection)
+        else:
+            self.outcomes += [attempt(job, connection) for job in jobs]
 
     def fetchall(self) -> list[Outcome]:
         """What a cursor would have; aiosqlite asks for it."""
@@ -135,10 +141,10 @@ class Lane:
         value: T = result
         return value
 
-    async def _trip(self, batch: Batch) -> None:
+    def _trip(self, batch: Batch) -> Awaitable[Any]:
         if self._connection is None:
             raise AdapterStateError("the adapter was closed")
-        await self._connection.execute_fetchall(batch)
+        return self._connection.execute_fetchall(batch)
 
     def _next(self) -> None:
         if self._waiting:
@@ -195,6 +201,11 @@ class Gate:
         self._timeout = timeout
         self._held = False
         self._waiting: deque[tuple[asyncio.Future[None], bool]] = deque()
+
+    @property
+    def open(self) -> bool:
+        """Whether a single write may pass at once."""
+        return not self._held and not self._waiting
 
     async def enter(self, *, alone: bool) -> None:
         """Wait for a turn; `alone` keeps it until `leave`. Raises `TransientError` after the timeout."""

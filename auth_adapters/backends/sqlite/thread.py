@@ -66,7 +66,7 @@ class OnThread:
         """An operation inside whatever transaction there is."""
         operation = work.operation
         if isinstance(operation, Request):
-            return self._rows(operation, connection)
+            return self.single(operation, connection)
         failure: AuthAdapterError | None = None
         try:
             request = next(operation)
@@ -84,10 +84,12 @@ class OnThread:
         except StopIteration as end:
             return end.value
 
-    def _rows(self, request: Request, connection: sqlite3.Connection) -> Any:
+    def single(self, request: Request, connection: sqlite3.Connection) -> Any:
+        """An operation that is one request."""
         self.statements += 1
         try:
-            return request.result(connection.execute(request.text, request.parameters).fetchall())
+            cursor = connection.execute(request.text, request.parameters)
+            return request.result(cursor.fetchall())
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
         raise failure from None

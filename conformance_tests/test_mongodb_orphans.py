@@ -1,6 +1,7 @@
 """Children and parents that come and go at the same time, on a real replica set and on a server that stands alone."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -159,6 +160,29 @@ class TestCascade:
         async with outside.connect() as db:
             needs_transactions(db)
         await race(outside, create, delete_user)
+
+    @pytest.mark.parametrize("verb", ["delete", "delete_many", "consume_one"])
+    async def test_a_delete_gets_through_though_sessions_are_created_all_the_time(
+        self, outside: OutsideMongoDB, verb: str
+    ) -> None:
+        async def creating(db: BackendAdapter, user: str, name: int) -> None:
+            number = 0
+            with suppress(ForeignKeyViolationError):
+                while True:
+                    number += 1
+                    await make_session(db, user, f"{name}.{number}")
+
+        async with patience(), outside.connect() as one, outside.connect() as two:
+            await one.create_tables()
+            user = (await one.create(USER, {"email": "ada"}))["id"]
+            jobs = [asyncio.create_task(creating(one, user, name)) for name in range(5)]
+            await asyncio.sleep(0.1)
+            started = time.monotonic()
+            assert await getattr(two, verb)(USER, {"id": user})
+            assert time.monotonic() - started < 5
+            await asyncio.gather(*jobs)
+            assert (outside.stored("user"), outside.stored("session")) == ([], [])
+            await nothing_leaked(one, outside)
 
     async def test_in_transactions(self, outside: OutsideMongoDB) -> None:
         async def create(db: BackendAdapter, user: str, token: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
-from auth_adapters.backends.mongodb.references import needed
+from auth_adapters.backends.mongodb.references import TOUCH, needed
 from auth_adapters.backends.mongodb.scope import Scope, chunks, steadily, stored_row
 from auth_adapters.cascades import DeletePlan, Find, plan_delete, run_async
 from auth_adapters.errors import BackendError, ForeignKeyViolationError, UniqueViolationError
@@ -21,7 +21,7 @@ async def erase(scope: Scope, table: Table, asked: Document, limit: int) -> list
     """In a transaction: remove the documents that a filter lets through, at most `limit` (0: all), and carry out what
     that means for others. The documents as they were.
     """
-    documents = await scope.find(table, asked, limit=limit)
+    documents = await _seize(scope, table, asked, limit)
     plan = await _plan(scope, table, documents)
     tables = scope.layout.tables
     for name, doomed in plan.removed.items():
@@ -29,6 +29,18 @@ async def erase(scope: Scope, table: Table, asked: Document, limit: int) -> list
     for (name, column), emptied in plan.emptied.items():
         path = paths(tables[name])[column]
         await scope.change(tables[name], [row[KEY] for row in emptied.values()], {"$set": {path: None}})
+    return documents
+
+
+async def _seize(scope: Scope, table: Table, asked: Document, limit: int) -> list[Document]:
+    """The documents, touched at once: who writes a child of theirs from now on waits for the transaction to end, so
+    that it comes through though children are written all the time.
+    """
+    if limit == 1:
+        found = await told(scope.of(table).find_one_and_update(asked, TOUCH, session=scope.session), table)
+        return [] if found is None else [found]
+    documents = await scope.find(table, asked, limit=limit)
+    await scope.change(table, [one[KEY] for one in documents], TOUCH)
     return documents
 
 

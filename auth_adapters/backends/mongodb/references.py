@@ -16,7 +16,7 @@ from auth_adapters.backends.mongodb.names import TOUCHED, paths
 from auth_adapters.errors import ForeignKeyViolationError
 from auth_adapters.physical import ForeignKey, Layout, Table
 
-__all__ = ["Parent", "needed", "parents_of", "refers", "touch", "touched", "unfounded"]
+__all__ = ["TOUCH", "Parent", "needed", "parents_of", "refers", "touch", "touched", "unfounded"]
 
 TOUCH: Final[Document] = {"$inc": {TOUCHED: 1}}
 

@@ -178,6 +178,22 @@ async def test_errors_are_typed_and_the_transaction_stays_the_owners(client: Cli
 
 
 @pytest.mark.asyncio
+async def test_a_child_without_its_parent_is_not_stored_though_the_owner_commits(client: Client, db: Adapter) -> None:
+    ada = await make_user(db)
+    child = {"user_id": "nobody", "expires_at": ada["created_at"].replace(year=9000)}
+    async with client.start_session() as session, await session.start_transaction():
+        bound = db.bind(session)
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.create("session", {**child, "token": "a"})
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.create_many("session", [{**child, "token": "b", "user_id": ada["id"]}, {**child, "token": "c"}])
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.upsert("session", {**child, "token": "d"}, on=["token"])
+        kept = await make_session(bound, ada)
+    assert await db.find_many("session") == [kept]
+
+
+@pytest.mark.asyncio
 async def test_only_a_session_with_a_transaction_under_way_is_bound(client: Client, db: Adapter) -> None:
     sync: MongoClient[dict[str, Any]] = MongoClient(connect=False)
     for wrong in (object(), None, client, client["owned"], sync):

@@ -18,7 +18,9 @@ from auth_adapters import (
     InvalidQueryError,
     InvalidValueError,
     Model,
+    Reference,
     Schema,
+    UniqueViolationError,
     auth_schema,
     field,
 )
@@ -347,6 +349,52 @@ class TestForeignDocuments:
             assert found is not None
             assert found["moment"] == moment
             assert found["moment"].utcoffset() == timedelta(0)
+
+
+KINDS: Mapping[str, tuple[Field, Any]] = {
+    "string": (Field("string", unique=True, required=False), "a"),
+    "insensitive": (Field("string", unique=True, required=False, case_insensitive=True), "a"),
+    "integer": (Field("integer", unique=True, required=False), -(2**63)),
+    "float": (Field("float", unique=True, required=False), -1e308),
+    "boolean": (Field("boolean", unique=True, required=False), False),
+    "datetime": (Field("datetime", unique=True, required=False), datetime(1, 1, 1, tzinfo=UTC)),
+    "bytes": (Field("bytes", unique=True, required=False), b""),
+    "enum": (Field("enum", unique=True, required=False, values=("a", "b")), "a"),
+    "reference": (Field("string", unique=True, required=False, references=Reference(model="other")), None),
+}
+
+
+@pytest.mark.asyncio
+class TestOptionalKeys:
+    """A unique key that may be empty is a partial index, which is known again by whoever opens the database next."""
+
+    @pytest.mark.parametrize(
+        ("kind", "ids"),
+        [
+            *((kind, "random") for kind in KINDS),
+            *(("reference", ids) for ids in ("uuid4", "uuid7", "objectid", "serial")),
+        ],
+    )
+    async def test_it_is_known_again(self, outside: OutsideMongoDB, kind: str, ids: Any) -> None:
+        keyed, value = KINDS[kind]
+        schema = Schema({"other": Model(fields={}), "keyed": Model(fields={"key": keyed})}, ids=ids)
+        outside.sync.drop_database(outside.name)
+        try:
+            async with outside.connect(schema=schema) as db:
+                await db.create_tables()
+                await db.create_tables()
+                if kind == "reference":
+                    value = (await db.create("other", {}))["id"]
+            async with outside.connect(schema=schema) as db:
+                await db.create("keyed", {"key": value})
+                await db.create("keyed", {})
+                await db.create("keyed", {})
+                with pytest.raises(UniqueViolationError):
+                    await db.create("keyed", {"key": value})
+                await db.create_tables()
+                assert await db.count("keyed") == 3
+        finally:
+            outside.sync.drop_database(outside.name)
 
 
 FULL: Mapping[str, Any] = {

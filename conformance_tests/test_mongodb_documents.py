@@ -121,6 +121,18 @@ class TestInjection:
             assert outside.stored("user") == before
             assert await db.find_one(USER, {"id": user["id"]}) == user
 
+    async def test_a_list_that_holds_none_is_not_none(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            values: list[Any] = [None, [None], [None, 1], [[None]], [], {}, {"a": None}, 0, "", False]
+            for rank, value in enumerate(values):
+                await db.create("thing", {"rank": rank, "data": value})
+            for question in (field("data").eq(None), ~field("data").ne(None), field("data").in_([None])):
+                assert [one["rank"] for one in await db.find_many("thing", question)] == [0]
+            for question in (field("data").ne(None), ~field("data").eq(None)):
+                assert await db.count("thing", question) == len(values) - 1
+            assert await db.update_many("thing", {"data": None, "words": None}, {"data": [None]}) == 1
+
     async def test_names_of_operators_are_names(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:
             await db.create_tables()
@@ -339,6 +351,17 @@ class TestForeignDocuments:
             foreign = ObjectId()
             outside.sync[outside.name]["thing"].insert_one({"_id": foreign, "rank": 1})
             assert await db.find_one("thing", {"id": str(foreign)}) is None
+
+    async def test_a_list_where_a_text_belongs_does_not_stop_a_search(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["thing"].insert_one({"_id": "a", "rank": 1, "label": ["xa"]})
+            made = await db.create("thing", {"rank": 2, "label": "Xa"})
+            label = field("label")
+            questions = [label.contains("Xa"), label.ends_with("a"), label.starts_with("x", mode="insensitive")]
+            for question in questions:
+                assert await db.find_many("thing", question & field("rank").eq(2)) == [made]
+                assert await db.count("thing", question) == 1
 
     async def test_times_of_any_zone_and_client(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:

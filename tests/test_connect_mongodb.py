@@ -83,6 +83,43 @@ def test_limits_in_pymongos_words_are_understood_too() -> None:
     assert found.client["serverSelectionTimeoutMS"] == 900
 
 
+def test_pymongos_words_are_understood_in_any_case() -> None:
+    found = options(f"{HOST}?maxpoolsize=3&READPREFERENCE=secondaryPreferred&W=2&RetryWrites=false&ssl=true")
+    assert found.client["maxPoolSize"] == 3
+    assert found.read_preference == SecondaryPreferred()
+    assert found.write_concern == WriteConcern(w=2)
+    assert found.client["RetryWrites"] == "false"
+
+
+def test_a_name_beats_the_url_however_it_is_written() -> None:
+    assert options(f"{HOST}?replicaSet=one&maxPoolSize=3", replicaset="two", maxpoolsize=4).client.items() >= {
+        ("replicaset", "two"),
+        ("maxPoolSize", 4),
+    }
+    assert "replicaSet" not in options(f"{HOST}?replicaSet=one", replicaset="two").client
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("mongodb://one,two/app", {"directConnection": True}),
+        ("mongodb://ada:s3cret@db/app", {"loadBalanced": True, "replicaSet": "rs0"}),
+        ("mongodb://ada:s3cret@db/app", {"authMechanism": "MONGODB-X509"}),
+        ("mongodb://ada:s3cret@db/app", {"minPoolSize": 50}),
+        ("mongodb://ada:s3cret@db/app", {"heartbeatFrequencyMS": 1}),
+        ("mongodb://ada:s3cret@db/app", {"tls": True, "tlsInsecure": True, "tlsAllowInvalidCertificates": True}),
+        ("mongodb://ada:s3cret@db/app", {"tls": True, "tlsCAFile": __file__}),
+        ("mongodb://ada@db/app", {}),
+    ],
+)
+async def test_what_pymongo_refuses_only_together_is_refused_at_open(url: str, named: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await connect(url, **named).open()
+    assert "s3cret" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 def test_no_statement_timeout_is_none() -> None:
     assert "timeoutMS" not in options(statement_timeout=0).client
 

@@ -3,6 +3,7 @@
 The topics in which connections and transactions matter; the commands are those of `test_mongodb`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import MappingProxyType
 from typing import Any
@@ -125,6 +126,21 @@ async def test_the_client_is_not_closed(client: Client, db: Adapter) -> None:
     await make_user(db)
     await db.close()
     assert await client["owned"]["user"].count_documents({}) == 1
+
+
+@pytest.mark.asyncio
+async def test_closing_waits_for_create_tables(mongodb_server: servers.MongoDB) -> None:
+    url = mongodb_server.create_database("closing")
+    db = connect(url)
+    await db.open()
+    creating = asyncio.create_task(db.create_tables())
+    await asyncio.sleep(0)
+    await db.close()
+    await creating
+    async with db:
+        assert await db.count("user") == 0
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+        await client.drop_database("closing")
 
 
 @pytest.mark.asyncio

@@ -82,7 +82,9 @@ class MongoDBBackend(MongoDBVerbs):
             await self._let_go(here.collections.client)
 
     async def create_tables(self) -> None:
-        await self._scope().collections.create()
+        here = self._scope()
+        with here.presence:
+            await here.collections.create()
 
     async def begin(self, isolation: Isolation | None) -> BackendTransaction:
         return await begun(self._scope(), self.options.write_concern)

@@ -13,6 +13,7 @@ from auth_adapters import (
     SESSION,
     USER,
     BackendError,
+    ConfigurationError,
     Extension,
     Field,
     InvalidQueryError,
@@ -362,6 +363,19 @@ class TestForeignDocuments:
             for question in questions:
                 assert await db.find_many("thing", question & field("rank").eq(2)) == [made]
                 assert await db.count("thing", question) == 1
+
+    async def test_a_collection_whose_texts_are_equal_in_any_case_is_refused(self, outside: OutsideMongoDB) -> None:
+        outside.sync.drop_database(outside.name)
+        try:
+            database = outside.sync[outside.name]
+            database.create_collection("thing", collation={"locale": "en", "strength": 2})
+            async with outside.connect(schema=SCHEMA) as db:
+                for ask in (db.create_tables, lambda: db.count("thing")):
+                    with pytest.raises(ConfigurationError, match="collation"):
+                        await ask()
+            assert list(database["thing"].index_information()) == ["_id_"]
+        finally:
+            outside.sync.drop_database(outside.name)
 
     async def test_times_of_any_zone_and_client(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:

@@ -10,7 +10,7 @@ from pymongo.read_preferences import SecondaryPreferred
 from pymongo.write_concern import WriteConcern
 
 from auth_adapters import BackendAdapter, ConfigurationError, Schema, SchemaError, auth_schema, connect
-from auth_adapters.backends.mongodb import MongoDBBackend, MongoDBClientBackend, MongoDBOptions
+from auth_adapters.backends.mongodb import MongoDBBackend, MongoDBClientBackend, MongoDBOptions, discretion
 from auth_adapters.schema import Field, Model, Naming
 
 HOST = "mongodb://ada:s%40cret@db/app"
@@ -178,6 +178,16 @@ def test_nothing_shows_the_user_or_the_password(caplog: pytest.LogCaptureFixture
     assert not [secret for secret in ("ada", "s@cret", "s%40cret", "hidden") if secret in shown]
 
 
+@pytest.mark.parametrize("text", ["not JSON", "[1]", '{"clientId": 5}'])
+def test_what_others_say_to_pymongos_logger_is_let_through(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(discretion, "ours", {"0" * 24})
+    with caplog.at_level(logging.DEBUG, "pymongo.command"):
+        discretion.LOGGER.debug("%s", text)
+    assert caplog.messages == [text]
+
+
 @pytest.mark.asyncio
 async def test_the_applications_client_or_database_is_taken() -> None:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://localhost:1", serverSelectionTimeoutMS=1)
@@ -217,6 +227,8 @@ def memo(**changes: Any) -> Schema:
         (memo(column="_id"), r"memo\.note"),
         (memo(column="_auth_touched"), r"memo\.note"),
         (auth_schema(naming=Naming(prefix="a$")), "user"),
+        (auth_schema(naming=Naming(database_schema="a b")), "a b"),
+        (auth_schema(naming=Naming(database_schema="a$b")), "a\\$b"),
     ],
 )
 async def test_a_name_that_mongodb_would_read_as_more_is_refused_before_any_io(schema: Schema, culprit: str) -> None:

@@ -13,6 +13,7 @@ from pymongo.read_preferences import make_read_preference, read_pref_mode_from_n
 from pymongo.write_concern import WriteConcern
 
 from auth_adapters.backends.mongodb.backend import MongoDBBackend, MongoDBClientBackend
+from auth_adapters.backends.mongodb.names import is_database
 from auth_adapters.backends.mongodb.options import MongoDBOptions
 from auth_adapters.errors import ConfigurationError
 from auth_adapters.options import DatabaseUrl, GivenOptions, place_of
@@ -95,7 +96,7 @@ def _named(database: str | None) -> str:
         raise ConfigurationError(
             "the name of a database is needed: mongodb://user:password@host/database, or database="
         )
-    if not database or set(database) & set('/\\. "$*<>:|?\0') or len(database.encode()) > 63:
+    if not is_database(database):
         raise ConfigurationError("this is not the name of a database that MongoDB takes")
     return database
 

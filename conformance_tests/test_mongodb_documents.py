@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bson import Int64, ObjectId
+from bson import DatetimeMS, Int64, ObjectId
 from pymongo.errors import WriteError
 
 import servers
@@ -352,6 +352,22 @@ class TestForeignDocuments:
             foreign = ObjectId()
             outside.sync[outside.name]["thing"].insert_one({"_id": foreign, "rank": 1})
             assert await db.find_one("thing", {"id": str(foreign)}) is None
+
+    async def test_a_time_that_python_has_not_is_a_typed_error(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["thing"].insert_one({"_id": "a", "rank": 1, "moment": DatetimeMS(2**60)})
+            with pytest.raises(BackendError, match="cannot be read"):
+                await db.find_one("thing", {"id": "a"})
+            assert await db.update("thing", {"id": "a"}, {"moment": NOW})
+
+    async def test_a_write_that_cannot_be_acknowledged_so(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+        async with outside.connect(schema=SCHEMA, w=7) as db:
+            with pytest.raises(BackendError, match="may have been done"):
+                await db.create("thing", {"rank": 1})
+            assert await db.count("thing") == 1
 
     async def test_a_list_where_a_text_belongs_does_not_stop_a_search(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:

@@ -22,6 +22,7 @@ from auth_adapters import (
     Schema,
     TransientError,
     UniqueViolationError,
+    auth_schema,
     connect,
 )
 from auth_adapters.conformance.suite import (
@@ -141,6 +142,23 @@ async def test_closing_waits_for_create_tables(mongodb_server: servers.MongoDB) 
         assert await db.count("user") == 0
     async with AsyncMongoClient[dict[str, Any]](url) as client:
         await client.drop_database("closing")
+
+
+@pytest.mark.asyncio
+async def test_closing_waits_for_those_who_wait_for_their_turn(mongodb_server: servers.MongoDB) -> None:
+    url = mongodb_server.create_database("queue")
+    async with connect(url, pool_size=2, schema=auth_schema(ids="serial")) as db:
+        await db.create_tables()
+        rows = [{"email": "a"}, {"email": "b"}]
+        creating = [
+            asyncio.create_task(db.create_many("user", [{"email": f"{turn}{row['email']}"} for row in rows]))
+            for turn in range(10)
+        ]
+        await asyncio.sleep(0)
+    assert [len(made) for made in await asyncio.gather(*creating)] == [2] * 10
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+        assert await client["queue"]["user"].count_documents({}) == 20
+        await client.drop_database("queue")
 
 
 @pytest.mark.asyncio

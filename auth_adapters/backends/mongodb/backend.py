@@ -76,9 +76,10 @@ class MongoDBBackend(MongoDBVerbs):
         return Presence(None if unlimited else int(pool.max_pool_size), pool.wait_queue_timeout)
 
     async def close(self) -> None:
-        here, self._here = self._here, None
+        here = self._here
         if here is not None:
-            await here.presence.over()
+            await here.presence.over()  # who is under way asks where: it is here until then
+            self._here = None
             await self._let_go(here.collections.client)
 
     async def create_tables(self) -> None:

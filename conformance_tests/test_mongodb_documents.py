@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bson import Int64, ObjectId
+from bson import DatetimeMS, Int64, ObjectId
 from pymongo.errors import WriteError
 
 import servers
@@ -13,12 +13,15 @@ from auth_adapters import (
     SESSION,
     USER,
     BackendError,
+    ConfigurationError,
     Extension,
     Field,
     InvalidQueryError,
     InvalidValueError,
     Model,
+    Reference,
     Schema,
+    UniqueViolationError,
     auth_schema,
     field,
 )
@@ -118,6 +121,18 @@ class TestInjection:
             assert commands(outside) == sent
             assert outside.stored("user") == before
             assert await db.find_one(USER, {"id": user["id"]}) == user
+
+    async def test_a_list_that_holds_none_is_not_none(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            values: list[Any] = [None, [None], [None, 1], [[None]], [], {}, {"a": None}, 0, "", False]
+            for rank, value in enumerate(values):
+                await db.create("thing", {"rank": rank, "data": value})
+            for question in (field("data").eq(None), ~field("data").ne(None), field("data").in_([None])):
+                assert [one["rank"] for one in await db.find_many("thing", question)] == [0]
+            for question in (field("data").ne(None), ~field("data").eq(None)):
+                assert await db.count("thing", question) == len(values) - 1
+            assert await db.update_many("thing", {"data": None, "words": None}, {"data": [None]}) == 1
 
     async def test_names_of_operators_are_names(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:
@@ -338,6 +353,46 @@ class TestForeignDocuments:
             outside.sync[outside.name]["thing"].insert_one({"_id": foreign, "rank": 1})
             assert await db.find_one("thing", {"id": str(foreign)}) is None
 
+    async def test_a_time_that_python_has_not_is_a_typed_error(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["thing"].insert_one({"_id": "a", "rank": 1, "moment": DatetimeMS(2**60)})
+            with pytest.raises(BackendError, match="cannot be read"):
+                await db.find_one("thing", {"id": "a"})
+            assert await db.update("thing", {"id": "a"}, {"moment": NOW})
+
+    async def test_a_write_that_cannot_be_acknowledged_so(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+        async with outside.connect(schema=SCHEMA, w=7) as db:
+            with pytest.raises(BackendError, match="may have been done"):
+                await db.create("thing", {"rank": 1})
+            assert await db.count("thing") == 1
+
+    async def test_a_list_where_a_text_belongs_does_not_stop_a_search(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["thing"].insert_one({"_id": "a", "rank": 1, "label": ["xa"]})
+            made = await db.create("thing", {"rank": 2, "label": "Xa"})
+            label = field("label")
+            questions = [label.contains("Xa"), label.ends_with("a"), label.starts_with("x", mode="insensitive")]
+            for question in questions:
+                assert await db.find_many("thing", question & field("rank").eq(2)) == [made]
+                assert await db.count("thing", question) == 1
+
+    async def test_a_collection_whose_texts_are_equal_in_any_case_is_refused(self, outside: OutsideMongoDB) -> None:
+        outside.sync.drop_database(outside.name)
+        try:
+            database = outside.sync[outside.name]
+            database.create_collection("thing", collation={"locale": "en", "strength": 2})
+            async with outside.connect(schema=SCHEMA) as db:
+                for ask in (db.create_tables, lambda: db.count("thing")):
+                    with pytest.raises(ConfigurationError, match="collation"):
+                        await ask()
+            assert list(database["thing"].index_information()) == ["_id_"]
+        finally:
+            outside.sync.drop_database(outside.name)
+
     async def test_times_of_any_zone_and_client(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:
             await db.create_tables()
@@ -347,6 +402,52 @@ class TestForeignDocuments:
             assert found is not None
             assert found["moment"] == moment
             assert found["moment"].utcoffset() == timedelta(0)
+
+
+KINDS: Mapping[str, tuple[Field, Any]] = {
+    "string": (Field("string", unique=True, required=False), "a"),
+    "insensitive": (Field("string", unique=True, required=False, case_insensitive=True), "a"),
+    "integer": (Field("integer", unique=True, required=False), -(2**63)),
+    "float": (Field("float", unique=True, required=False), -1e308),
+    "boolean": (Field("boolean", unique=True, required=False), False),
+    "datetime": (Field("datetime", unique=True, required=False), datetime(1, 1, 1, tzinfo=UTC)),
+    "bytes": (Field("bytes", unique=True, required=False), b""),
+    "enum": (Field("enum", unique=True, required=False, values=("a", "b")), "a"),
+    "reference": (Field("string", unique=True, required=False, references=Reference(model="other")), None),
+}
+
+
+@pytest.mark.asyncio
+class TestOptionalKeys:
+    """A unique key that may be empty is a partial index, which is known again by whoever opens the database next."""
+
+    @pytest.mark.parametrize(
+        ("kind", "ids"),
+        [
+            *((kind, "random") for kind in KINDS),
+            *(("reference", ids) for ids in ("uuid4", "uuid7", "objectid", "serial")),
+        ],
+    )
+    async def test_it_is_known_again(self, outside: OutsideMongoDB, kind: str, ids: Any) -> None:
+        keyed, value = KINDS[kind]
+        schema = Schema({"other": Model(fields={}), "keyed": Model(fields={"key": keyed})}, ids=ids)
+        outside.sync.drop_database(outside.name)
+        try:
+            async with outside.connect(schema=schema) as db:
+                await db.create_tables()
+                await db.create_tables()
+                if kind == "reference":
+                    value = (await db.create("other", {}))["id"]
+            async with outside.connect(schema=schema) as db:
+                await db.create("keyed", {"key": value})
+                await db.create("keyed", {})
+                await db.create("keyed", {})
+                with pytest.raises(UniqueViolationError):
+                    await db.create("keyed", {"key": value})
+                await db.create_tables()
+                assert await db.count("keyed") == 3
+        finally:
+            outside.sync.drop_database(outside.name)
 
 
 FULL: Mapping[str, Any] = {

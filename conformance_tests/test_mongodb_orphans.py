@@ -22,7 +22,11 @@ from auth_adapters import (
     AdapterStateError,
     BackendAdapter,
     BackendError,
+    Field,
     ForeignKeyViolationError,
+    Model,
+    Reference,
+    Schema,
     TransientError,
     UnsupportedOperationError,
     field,
@@ -338,6 +342,25 @@ class TestMovedAway:
                     await moving
             assert failing.hits > 0
             assert strays(outside) == []
+
+    async def test_a_new_parent_that_is_gone_is_not_made_up_again(self, outside: OutsideMongoDB) -> None:
+        held = Field("string", required=False, references=Reference(model="team", on_delete="restrict"))
+        cascading = Field("string", required=False, references=Reference(model="team"))
+        schema = Schema(
+            {"team": Model(fields={"name": Field("string")}), "member": Model(fields={"held": held, "own": cascading})}
+        )
+        async with patience(), outside.connect(schema=schema) as db:
+            await db.create_tables()
+            team = await db.create("team", {"name": "a"})
+            members = outside.sync[outside.name]["member"]
+            members.insert_many([{"_id": "1"}, {"_id": "2", "held": team["id"]}])
+            with outside.failing("update", skip=1, blockConnection=True, blockTimeMS=300):
+                moving = asyncio.create_task(db.update("member", {"id": "1"}, {"own": team["id"]}))
+                await asyncio.sleep(0.15)
+                await asyncio.to_thread(outside.sync[outside.name]["team"].delete_one, {"_id": team["id"]})
+                with suppress(ForeignKeyViolationError, TransientError):
+                    await moving
+            assert outside.stored("team") == []
 
 
 @pytest.mark.asyncio

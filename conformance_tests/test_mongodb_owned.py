@@ -3,6 +3,7 @@
 The topics in which connections and transactions matter; the commands are those of `test_mongodb`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ from auth_adapters import (
     Schema,
     TransientError,
     UniqueViolationError,
+    auth_schema,
     connect,
 )
 from auth_adapters.conformance.suite import (
@@ -128,6 +130,38 @@ async def test_the_client_is_not_closed(client: Client, db: Adapter) -> None:
 
 
 @pytest.mark.asyncio
+async def test_closing_waits_for_create_tables(mongodb_server: servers.MongoDB) -> None:
+    url = mongodb_server.create_database("closing")
+    db = connect(url)
+    await db.open()
+    creating = asyncio.create_task(db.create_tables())
+    await asyncio.sleep(0)
+    await db.close()
+    await creating
+    async with db:
+        assert await db.count("user") == 0
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+        await client.drop_database("closing")
+
+
+@pytest.mark.asyncio
+async def test_closing_waits_for_those_who_wait_for_their_turn(mongodb_server: servers.MongoDB) -> None:
+    url = mongodb_server.create_database("queue")
+    async with connect(url, pool_size=2, schema=auth_schema(ids="serial")) as db:
+        await db.create_tables()
+        rows = [{"email": "a"}, {"email": "b"}]
+        creating = [
+            asyncio.create_task(db.create_many("user", [{"email": f"{turn}{row['email']}"} for row in rows]))
+            for turn in range(10)
+        ]
+        await asyncio.sleep(0)
+    assert [len(made) for made in await asyncio.gather(*creating)] == [2] * 10
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+        assert await client["queue"]["user"].count_documents({}) == 20
+        await client.drop_database("queue")
+
+
+@pytest.mark.asyncio
 async def test_what_the_owner_commits_is_stored_with_the_owners_own(client: Client, db: Adapter) -> None:
     async with client.start_session() as session:
         async with await session.start_transaction():
@@ -175,6 +209,22 @@ async def test_errors_are_typed_and_the_transaction_stays_the_owners(client: Cli
             await make_session(bound, {"id": "nobody"})
         await session.abort_transaction()
     assert (await db.count("user"), await db.count("session")) == (1, 0)
+
+
+@pytest.mark.asyncio
+async def test_a_child_without_its_parent_is_not_stored_though_the_owner_commits(client: Client, db: Adapter) -> None:
+    ada = await make_user(db)
+    child = {"user_id": "nobody", "expires_at": ada["created_at"].replace(year=9000)}
+    async with client.start_session() as session, await session.start_transaction():
+        bound = db.bind(session)
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.create("session", {**child, "token": "a"})
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.create_many("session", [{**child, "token": "b", "user_id": ada["id"]}, {**child, "token": "c"}])
+        with pytest.raises(ForeignKeyViolationError):
+            await bound.upsert("session", {**child, "token": "d"}, on=["token"])
+        kept = await make_session(bound, ada)
+    assert await db.find_many("session") == [kept]
 
 
 @pytest.mark.asyncio

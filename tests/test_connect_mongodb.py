@@ -10,7 +10,7 @@ from pymongo.read_preferences import SecondaryPreferred
 from pymongo.write_concern import WriteConcern
 
 from auth_adapters import BackendAdapter, ConfigurationError, Schema, SchemaError, auth_schema, connect
-from auth_adapters.backends.mongodb import MongoDBBackend, MongoDBClientBackend, MongoDBOptions
+from auth_adapters.backends.mongodb import MongoDBBackend, MongoDBClientBackend, MongoDBOptions, discretion
 from auth_adapters.schema import Field, Model, Naming
 
 HOST = "mongodb://ada:s%40cret@db/app"
@@ -83,6 +83,43 @@ def test_limits_in_pymongos_words_are_understood_too() -> None:
     assert found.client["serverSelectionTimeoutMS"] == 900
 
 
+def test_pymongos_words_are_understood_in_any_case() -> None:
+    found = options(f"{HOST}?maxpoolsize=3&READPREFERENCE=secondaryPreferred&W=2&RetryWrites=false&ssl=true")
+    assert found.client["maxPoolSize"] == 3
+    assert found.read_preference == SecondaryPreferred()
+    assert found.write_concern == WriteConcern(w=2)
+    assert found.client["RetryWrites"] == "false"
+
+
+def test_a_name_beats_the_url_however_it_is_written() -> None:
+    assert options(f"{HOST}?replicaSet=one&maxPoolSize=3", replicaset="two", maxpoolsize=4).client.items() >= {
+        ("replicaset", "two"),
+        ("maxPoolSize", 4),
+    }
+    assert "replicaSet" not in options(f"{HOST}?replicaSet=one", replicaset="two").client
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("mongodb://one,two/app", {"directConnection": True}),
+        ("mongodb://ada:s3cret@db/app", {"loadBalanced": True, "replicaSet": "rs0"}),
+        ("mongodb://ada:s3cret@db/app", {"authMechanism": "MONGODB-X509"}),
+        ("mongodb://ada:s3cret@db/app", {"minPoolSize": 50}),
+        ("mongodb://ada:s3cret@db/app", {"heartbeatFrequencyMS": 1}),
+        ("mongodb://ada:s3cret@db/app", {"tls": True, "tlsInsecure": True, "tlsAllowInvalidCertificates": True}),
+        ("mongodb://ada:s3cret@db/app", {"tls": True, "tlsCAFile": __file__}),
+        ("mongodb://ada@db/app", {}),
+    ],
+)
+async def test_what_pymongo_refuses_only_together_is_refused_at_open(url: str, named: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await connect(url, **named).open()
+    assert "s3cret" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
 def test_no_statement_timeout_is_none() -> None:
     assert "timeoutMS" not in options(statement_timeout=0).client
 
@@ -141,6 +178,16 @@ def test_nothing_shows_the_user_or_the_password(caplog: pytest.LogCaptureFixture
     assert not [secret for secret in ("ada", "s@cret", "s%40cret", "hidden") if secret in shown]
 
 
+@pytest.mark.parametrize("text", ["not JSON", "[1]", '{"clientId": 5}'])
+def test_what_others_say_to_pymongos_logger_is_let_through(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(discretion, "ours", {"0" * 24})
+    with caplog.at_level(logging.DEBUG, "pymongo.command"):
+        discretion.LOGGER.debug("%s", text)
+    assert caplog.messages == [text]
+
+
 @pytest.mark.asyncio
 async def test_the_applications_client_or_database_is_taken() -> None:
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("mongodb://localhost:1", serverSelectionTimeoutMS=1)
@@ -180,6 +227,8 @@ def memo(**changes: Any) -> Schema:
         (memo(column="_id"), r"memo\.note"),
         (memo(column="_auth_touched"), r"memo\.note"),
         (auth_schema(naming=Naming(prefix="a$")), "user"),
+        (auth_schema(naming=Naming(database_schema="a b")), "a b"),
+        (auth_schema(naming=Naming(database_schema="a$b")), "a\\$b"),
     ],
 )
 async def test_a_name_that_mongodb_would_read_as_more_is_refused_before_any_io(schema: Schema, culprit: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
 
 from auth_adapters.backends.mongodb.capabilities import REPLICA_SET, STANDALONE, STORAGE
 from auth_adapters.backends.mongodb.collections import Client, Collections
@@ -60,7 +61,11 @@ class MongoDBBackend(MongoDBVerbs):
 
     def _client(self) -> Client:
         listeners = [Discretion(), *self.options.client.get("event_listeners", ())]
-        return AsyncMongoClient(self.options.url, **{**self.options.client, "event_listeners": listeners})
+        try:
+            return AsyncMongoClient(self.options.url, **{**self.options.client, "event_listeners": listeners})
+        except (PyMongoError, ValueError, OSError) as error:  # what it says may quote the URL
+            refusal = type(error).__name__
+        raise ConfigurationError(f"PyMongo refused these options together ({refusal}): see its manual")
 
     async def _let_go(self, client: Client) -> None:
         await client.close()
@@ -71,13 +76,16 @@ class MongoDBBackend(MongoDBVerbs):
         return Presence(None if unlimited else int(pool.max_pool_size), pool.wait_queue_timeout)
 
     async def close(self) -> None:
-        here, self._here = self._here, None
+        here = self._here
         if here is not None:
-            await here.presence.over()
+            await here.presence.over()  # who is under way asks where: it is here until then
+            self._here = None
             await self._let_go(here.collections.client)
 
     async def create_tables(self) -> None:
-        await self._scope().collections.create()
+        here = self._scope()
+        with here.presence:
+            await here.collections.create()
 
     async def begin(self, isolation: Isolation | None) -> BackendTransaction:
         return await begun(self._scope(), self.options.write_concern)

@@ -1,6 +1,7 @@
 """The collections behind the tables: found, created, verified before they are used; and the counters of serial ids."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from bson.binary import UuidRepresentation
@@ -29,6 +30,7 @@ CODEC: Final[CodecOptions[Document]] = CodecOptions(
     document_class=dict, tz_aware=False, uuid_representation=UuidRepresentation.STANDARD
 )
 NAMESPACE_EXISTS: Final = 48
+KEY_INDEX: Final = "_id_"
 
 
 class Collections:
@@ -82,6 +84,7 @@ class Collections:
         there = await told(self.collection(table).index_information(), table)
         if not there:
             raise TableMissingError(f"the collection of {table.model!r} is not there; await adapter.create_tables()")
+        _check_collation(table, there)
         for wanted in wanted_indexes(table, ttl=self._options.ttl):
             if wanted.unique and not any(wanted.is_like(_described(one)) for one in there.values()):
                 raise TableMissingError(
@@ -98,7 +101,9 @@ class Collections:
 
     async def _create(self, table: Table) -> None:
         collection, database = self.collection(table), self.database(table)
-        there = [_described(one) for one in (await told(collection.index_information(), table)).values()]
+        found = await told(collection.index_information(), table)
+        _check_collation(table, found)
+        there = [_described(one) for one in found.values()]
         absent = [one for one in wanted_indexes(table, ttl=self._options.ttl) if not any(map(one.is_like, there))]
         for one in absent:
             if any(map(one.has_keys_of, there)):
@@ -135,6 +140,15 @@ class Collections:
     async def note_serial(self, table: Table, given: int) -> None:
         """Never give a number again that was given by hand."""
         await told(self._counters(table).update_one({KEY: table.name}, {"$max": {"last": given}}, upsert=True), table)
+
+
+def _check_collation(table: Table, indexes: Mapping[str, Any]) -> None:
+    """Raise for a collection with a collation of its own, which its `_id` has too: there, an `a` may equal an `A`."""
+    if any("collation" in one for name, one in indexes.items() if name == KEY_INDEX):
+        raise ConfigurationError(
+            f"the collection of {table.model!r} has a collation, by which different texts may be equal; it has to be "
+            f"one without"
+        )
 
 
 async def _made_or_there(database: AsyncDatabase[Document], name: str, options: Document) -> None:

@@ -4,7 +4,7 @@ without them.
 
 import json
 import logging
-from typing import Final
+from typing import Any, Final
 
 from pymongo.monitoring import (
     TopologyClosedEvent,
@@ -38,11 +38,20 @@ class Discretion(TopologyListener):
 def without_documents(record: logging.LogRecord) -> bool:
     """A filter of the logger: what is said of our clients names commands, servers and durations only."""
     if ours and record.levelno <= logging.DEBUG:
-        told = json.loads(record.getMessage())
-        if told.get("clientId", {}).get("$oid") in ours:
+        told = _said(record)
+        if told.get("clientId") in [{"$oid": client} for client in ours]:
             record.msg = json.dumps({key: value for key, value in told.items() if key not in DOCUMENTS})
             record.args = ()
     return True
+
+
+def _said(record: logging.LogRecord) -> dict[str, Any]:
+    """What PyMongo says, which is always a JSON object; nothing if somebody else says something there."""
+    try:
+        told = json.loads(record.getMessage())
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 LOGGER.addFilter(without_documents)

@@ -78,12 +78,13 @@ async def erase_in_steps(scope: Scope, table: Table, asked: Document, limit: int
     return gone
 
 
-async def sweep(scope: Scope, table: Table, gone: Sequence[Document]) -> None:
+async def sweep(scope: Scope, table: Table, gone: Sequence[Document], *, whole: bool = True) -> None:
     """Outside of a transaction: carry out what the end of documents means for those that refer to them.
 
-    Where a restricted reference is found now, which was not there before, all is put back.
+    Where a restricted reference is found now, which was not there before, all is put back. whole: `gone` are the
+    documents; otherwise what others refer to is all that is known of them, and somebody else puts them back.
     """
-    removed: list[tuple[Table, Document]] = [(table, one) for one in gone]
+    removed: list[tuple[Table, Document]] = [(table, one) for one in gone if whole]
     emptied: list[tuple[Table, str, Document]] = []
     restricted: list[tuple[Table, ForeignKey, list[Any]]] = []
     waiting = [(table, list(gone))]

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, TypeVar
 
-from bson.errors import BSONError
+from bson.errors import BSONError, InvalidBSON
 from pymongo import errors as driver_errors
 
 from auth_adapters.backends.mongodb.names import column_at
@@ -61,10 +61,13 @@ TIMED_OUT: Final = {
 }
 DUPLICATE: Final = frozenset({11000, 11001, 12582})
 TOO_LARGE: Final = frozenset({10334, 17419, 17420})
-OVERFLOW: Final = 241
-"""What an increment answers whose sum does not fit: see `shapes.sums_of`."""
-INVALID: Final = {121: "the document does not fit the collection's validator"}
+INVALID: Final = {
+    121: "the document does not fit the collection's validator",
+    241: "the sum does not fit the field: 64-bit integers, finite doubles",
+}
+"""241 is what an increment answers whose sum does not fit: see `shapes.sums_of`."""
 MISSING: Final = frozenset({26})
+UNMET: Final = frozenset({79, 100})
 OTHER_INDEX: Final = frozenset({85, 86})
 
 
@@ -94,6 +97,8 @@ def mongodb_error(error: BaseException, table: Table | None) -> AuthAdapterError
     """Our error for one of PyMongo's, by its kind and its code."""
     if isinstance(error, driver_errors.DocumentTooLarge):
         return InvalidValueError("what was given is larger than a document of MongoDB can be: 16 MB")
+    if isinstance(error, InvalidBSON):
+        return BackendError("a document holds what cannot be read, such as a time after the year 9999")
     if not isinstance(error, driver_errors.PyMongoError):
         return InvalidValueError(f"a value cannot be stored in MongoDB ({type(error).__name__})")
     if isinstance(error, driver_errors.BulkWriteError):
@@ -139,12 +144,12 @@ def _by_code(code: int | None, details: Mapping[str, Any], table: Table | None, 
         return TransientError(f"{TRANSIENT.get(code or 0, 'the transaction was undone')}; safe to retry", code=code)
     if code in TOO_LARGE:
         return InvalidValueError("the document would be larger than MongoDB's documents can be: 16 MB")
-    if code == OVERFLOW:
-        return InvalidValueError("the sum does not fit the field: 64-bit integers, finite doubles")
     if code in INVALID:
         return InvalidValueError(INVALID[code])
     if code in MISSING:
         return TableMissingError("a collection is not there; await adapter.create_tables()", code=code)
+    if code in UNMET:
+        return BackendError("this server cannot acknowledge a write as w asks for; it may have been done", code=code)
     if code in OTHER_INDEX:
         of = f" of {table.model!r}" if table else ""
         return ConfigurationError(

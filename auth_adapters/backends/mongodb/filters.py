@@ -7,9 +7,9 @@ expression it travels in `$literal`.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from auth_adapters.backends.mongodb.names import KEY
+from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.matching import fold
-from auth_adapters.physical import AllOf, AnyOf, Condition, Slot, Test, Values
+from auth_adapters.physical import AllOf, AnyOf, Condition, Slot, Table, Test, Values
 
 __all__ = ["Document", "Filter", "filter_of"]
 
@@ -22,20 +22,22 @@ PLAIN: Final = {"lt": "$lt", "lte": "$lte", "gt": "$gt", "gte": "$gte", "in": "$
 FOLDED: Final = {"eq": "$eq", "lt": "$lt", "lte": "$lte", "gt": "$gt", "gte": "$gte", "in": "$in"}
 LAST_CHARACTER: Final = "\U0010ffff"
 SURROGATES: Final = range(0xD800, 0xE000)
+LISTING: Final = frozenset({"json", "string[]", "integer[]"})
+"""Kinds of columns that may hold an array, which MongoDB takes for equal to each of its elements."""
 
 
-def filter_of(condition: Condition, paths: Mapping[str, str]) -> Filter:
-    """A function from the values to the filter. paths: the key of each column in a document."""
+def filter_of(condition: Condition, table: Table) -> Filter:
+    """A function from the values to the filter of documents of `table`."""
     parts = _flat(condition, AllOf)
-    pairs = _equalities(parts, paths)
+    pairs = _equalities(parts, paths(table))
     if pairs is not None:
         return _equal(pairs)
     if isinstance(condition, Test):
-        return _test(condition, paths[condition.column])
+        return _test(condition, table)
     if isinstance(condition, AllOf):
-        return _joined("$and", [filter_of(part, paths) for part in parts])
+        return _joined("$and", [filter_of(part, table) for part in parts])
     choices = _flat(condition, AnyOf)
-    return _joined("$or", [filter_of(part, paths) for part in choices]) if choices else lambda _: dict(NEVER)
+    return _joined("$or", [filter_of(part, table) for part in choices]) if choices else lambda _: dict(NEVER)
 
 
 def _flat(condition: Condition, kind: type[AllOf | AnyOf]) -> list[Condition]:
@@ -45,14 +47,14 @@ def _flat(condition: Condition, kind: type[AllOf | AnyOf]) -> list[Condition]:
     return [one for part in condition.parts for one in _flat(part, kind)]
 
 
-def _equalities(parts: list[Condition], paths: Mapping[str, str]) -> tuple[tuple[str, Slot], ...] | None:
+def _equalities(parts: list[Condition], found_at: Mapping[str, str]) -> tuple[tuple[str, Slot], ...] | None:
     """Key and slot of each part, if all are plain equalities with different keys: the usual case."""
     found: dict[str, Slot] = {}
     for part in parts:
         plain = isinstance(part, Test) and part.op == "eq" and not part.negated and not part.insensitive
-        if not plain or part.slot is None or paths[part.column] in found:  # type: ignore[union-attr]
+        if not plain or part.slot is None or found_at[part.column] in found:  # type: ignore[union-attr]
             return None
-        found[paths[part.column]] = part.slot  # type: ignore[union-attr]
+        found[found_at[part.column]] = part.slot  # type: ignore[union-attr]
     return tuple(found.items())
 
 
@@ -67,10 +69,10 @@ def _joined(operator: str, parts: list[Filter]) -> Filter:
     return lambda values: {operator: [part(values) for part in parts]}
 
 
-def _test(test: Test, path: str) -> Filter:
-    slot = test.slot
+def _test(test: Test, table: Table) -> Filter:
+    slot, path = test.slot, paths(table)[test.column]
     if test.op == "is_null" or slot is None:
-        null: Document = {path: {"$ne": None} if test.negated else None}
+        null = _null(path, test.negated, listing=table.columns[test.column].kind in LISTING)
         return lambda _: dict(null)
     ranged = test.op == "starts_with" and not test.insensitive
     said = test.insensitive or (test.op in SEARCHES and not ranged)
@@ -78,6 +80,13 @@ def _test(test: Test, path: str) -> Filter:
     if test.negated:
         return lambda values: {"$nor": [make(values[slot])]}
     return lambda values: make(values[slot])
+
+
+def _null(path: str, negated: bool, *, listing: bool) -> Document:
+    if not listing:
+        return {path: {"$ne": None} if negated else None}
+    null: Document = {path: {"$eq": None, "$not": {"$type": "array"}}}
+    return {"$nor": [null]} if negated else null
 
 
 def _plain(test: Test, path: str) -> Expression:
@@ -102,7 +111,7 @@ def _range_of(prefix: str) -> Document:
 
 def _expression(test: Test, path: str) -> Expression:
     """A test that only an expression can say, on texts alone: on anything else it would raise or be true."""
-    text: Any = {"$ifNull": [f"${path}", ""]}
+    text: Any = {"$cond": [{"$eq": [{"$type": f"${path}"}, "string"]}, f"${path}", ""]}
     if test.insensitive:
         text = {"$toLower": text}
     compare = SEARCHES.get(test.op) or _comparison(FOLDED[test.op])

@@ -1,9 +1,10 @@
 """The indexes and validators of a collection, as the layout asks for them. Pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from bson import Binary, DatetimeMS, ObjectId
+from bson import ObjectId
 from pymongo import IndexModel
 
 from auth_adapters.backends.mongodb.filters import Document
@@ -18,13 +19,13 @@ LEAST: Final[Mapping[str, Any]] = {
     "integer": float("-inf"),
     "float": float("-inf"),
     "boolean": False,
-    "datetime": DatetimeMS(-(2**63)),
-    "uuid": Binary(b"", 0),
+    "datetime": datetime(1, 1, 1),  # noqa: DTZ001  (what has no time zone is UTC to the driver)
+    "uuid": b"",
     "bytes": "",
     "objectid": ObjectId("0" * 24),
 }
 """Whatever a column holds that is not NULL is at least this. `$exists` and `$type` in its place keep an equality from
-using the index.
+using the index. Each comes back from the server as a value that is equal to it: so an index is known again.
 """
 TYPES: Final[Mapping[str, Any]] = {
     "string": "string",

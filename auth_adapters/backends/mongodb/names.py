@@ -8,7 +8,7 @@ from typing import Final
 from auth_adapters.errors import SchemaError
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["COUNTERS", "JOINED", "KEY", "RANK", "TOUCHED", "check_names", "column_at", "paths"]
+__all__ = ["COUNTERS", "JOINED", "KEY", "RANK", "TOUCHED", "check_names", "column_at", "is_database", "paths"]
 
 KEY: Final = "_id"
 RESERVED: Final = "_auth_"
@@ -21,6 +21,8 @@ RANK: Final = "_auth_rank"
 COUNTERS: Final = "auth_adapters_counters"
 """The collection of the last serial ids, by collection."""
 MAX_NAMESPACE: Final = 255
+MAX_DATABASE: Final = 63
+UNFIT: Final = frozenset('/\\. "$*<>:|?\0')
 
 
 @lru_cache(maxsize=1_024)
@@ -35,11 +37,18 @@ def column_at(table: Table, path: str) -> str:
     return table.primary_key[0] if path == KEY and len(table.primary_key) == 1 else path
 
 
+def is_database(name: str) -> bool:
+    """Whether MongoDB takes it for the name of a database."""
+    return bool(name) and not set(name) & UNFIT and len(name.encode()) <= MAX_DATABASE
+
+
 def check_names(layout: Layout, database: str) -> None:
     """Raise `SchemaError` for a name that MongoDB does not take, or that is taken. (No name of a schema holds a dot or
     begins with `$`.)
     """
     for table in layout.tables.values():
+        if table.schema is not None and not is_database(table.schema):
+            raise SchemaError(f"MongoDB has no database of the name {table.schema!r} for {table.model!r}")
         if "$" in table.name or table.name == COUNTERS:
             raise SchemaError(f"MongoDB has no collection of the name {table.name!r} for {table.model!r}")
         if len(f"{table.schema or database}.{table.name}".encode()) > MAX_NAMESPACE:

@@ -13,6 +13,7 @@ from pymongo.read_preferences import make_read_preference, read_pref_mode_from_n
 from pymongo.write_concern import WriteConcern
 
 from auth_adapters.backends.mongodb.backend import MongoDBBackend, MongoDBClientBackend
+from auth_adapters.backends.mongodb.names import is_database
 from auth_adapters.backends.mongodb.options import MongoDBOptions
 from auth_adapters.errors import ConfigurationError
 from auth_adapters.options import DatabaseUrl, GivenOptions, place_of
@@ -25,11 +26,19 @@ OF_PYMONGO: Final = frozenset({
     "appname", "authmechanism", "authmechanismproperties", "authsource", "compressors", "directconnection",
     "event_listeners", "heartbeatfrequencyms", "loadbalanced", "localthresholdms", "maxconnecting", "minpoolsize",
     "replicaset", "retryreads", "retrywrites", "server_api", "servermonitoringmode", "srvmaxhosts", "srvservicename",
-    "tls", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames", "tlscafile", "tlscertificatekeyfile",
+    "ssl", "tls", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames", "tlscafile", "tlscertificatekeyfile",
     "tlscertificatekeyfilepassword", "tlscrlfile", "tlsdisableocspendpointcheck", "tlsinsecure",
     "zlibcompressionlevel",
 })  # fmt: skip
 """PyMongo's options that are handed on as they are, in lower case as PyMongo compares them."""
+IN_PYMONGOS_WORDS: Final = {
+    name.lower(): name
+    for name in (
+        "maxPoolSize", "connectTimeoutMS", "waitQueueTimeoutMS", "serverSelectionTimeoutMS", "maxIdleTimeMS",
+        "timeoutMS", "w", "journal", "wtimeoutMS", "readConcernLevel", "readPreference", "maxStalenessSeconds",
+    )
+}  # fmt: skip
+"""PyMongo's options that are read here. URLs of MongoDB write names in any case."""
 READ_PREFERENCES: Final = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
 READ_CONCERNS: Final = ("local", "available", "majority", "linearizable")
 
@@ -39,10 +48,15 @@ def read_backend(url: DatabaseUrl, named: Mapping[str, Any]) -> tuple[MongoDBBac
 
     Raises `ConfigurationError` for an option that is unknown, or that cannot be honoured.
     """
-    handed: dict[str, Any] = {}
+    said: dict[str, tuple[str, Any]] = {}
     rest: dict[str, Any] = {}
-    for name, value in {**url.query, **named}.items():
-        (handed if name.lower() in OF_PYMONGO else rest)[name] = value
+    for name, value in (*url.query.items(), *named.items()):  # the later one wins, however it is written
+        lower = name.lower()
+        if lower in OF_PYMONGO:
+            said[lower] = (name, value)
+        else:
+            rest[IN_PYMONGOS_WORDS.get(lower, name)] = value
+    handed: dict[str, Any] = dict(said.values())
     given = GivenOptions("MongoDB", {}, rest)
     address, database = _address(url, given)
     handed.update(_bounds(given))
@@ -82,7 +96,7 @@ def _named(database: str | None) -> str:
         raise ConfigurationError(
             "the name of a database is needed: mongodb://user:password@host/database, or database="
         )
-    if not database or set(database) & set('/\\. "$*<>:|?\0') or len(database.encode()) > 63:
+    if not is_database(database):
         raise ConfigurationError("this is not the name of a database that MongoDB takes")
     return database
 
@@ -150,9 +164,9 @@ def _write_concern(given: GivenOptions) -> WriteConcern:
     members: int | str = "majority" if asked is None else str(asked)
     if isinstance(asked, bool) or not isinstance(asked, int | str | None):
         raise ConfigurationError("w takes a number of members, or majority")
-    if str(members).isdigit():
+    if str(members).removeprefix("-").isdigit():
         members = int(members)
-    if members == 0:
+    if isinstance(members, int) and members < 1:
         raise ConfigurationError("w=0 acknowledges nothing: no verb could keep its promise; w takes 1 or more")
     wait = _milliseconds(given, "wtimeout", "wtimeoutMS", default=0.0)
     return WriteConcern(w=members, j=given.flag("journal"), wtimeout=wait or None)

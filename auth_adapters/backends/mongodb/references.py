@@ -36,7 +36,7 @@ def parents_of(layout: Layout, table: Table, documents: Sequence[Document]) -> l
     parents = []
     for key in table.foreign_keys:
         path, own = found[key.column], found.get(key.target_column) if key.target == table.name else None
-        values = {one[path] for one in documents if own is None or one[path] != one[own]} - {None}
+        values = {one.get(path) for one in documents if own is None or one.get(path) != one.get(own)} - {None}
         if values:
             target = layout.tables[key.target]
             parents.append(Parent(key, target, paths(target)[key.target_column], list(values)))

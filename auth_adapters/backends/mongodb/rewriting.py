@@ -123,7 +123,7 @@ async def _see_to_parents(scope: Scope, table: Table, before: Sequence[Document]
     if orphaned is None:
         return
     if orphaned.key.on_delete in ("cascade", "set_null"):
-        await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values])
+        await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values], whole=False)
     else:
         for document in before:
             back = {path: document.get(path) for path in assigned}

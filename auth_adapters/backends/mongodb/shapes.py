@@ -146,7 +146,7 @@ def _found(statement: Update | Increment | Delete | Upsert | Count, layout: Layo
     assigned = () if isinstance(statement, Count | Delete) else statement.assignments
     condition = _of_key(statement) if isinstance(statement, Upsert) else statement.condition
     return Found(
-        filter=filter_of(condition, paths(table)),
+        filter=filter_of(condition, table),
         projection=projection(table, columns) if columns else {KEY: 1},
         read=reader(table, columns),
         single=pinned_key(table, condition) is not None,
@@ -175,7 +175,7 @@ def asked(statement: Select) -> Asked:
     """The shape of a select."""
     table = statement.table
     base = Asked(
-        filter=filter_of(statement.condition, paths(table)),
+        filter=filter_of(statement.condition, table),
         projection=projection(table, statement.columns),
         read=reader(table, statement.columns),
         sort=sorting(table, statement.order),
@@ -228,7 +228,7 @@ def _lookup(table: Table, join: JoinOne, name: str) -> Callable[[Values], Docume
     """The stage that puts the one document of a join, or none, under `name`."""
     found = paths(join.table)
     target = found[join.target_column]
-    matches = filter_of(join.condition, found)
+    matches = filter_of(join.condition, join.table)
     present: Pipeline = []
     if join.table.columns[join.target_column].nullable:  # otherwise NULL would meet NULL
         present = [{"$match": {target: {"$ne": None}}}]

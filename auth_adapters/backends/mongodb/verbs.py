@@ -73,7 +73,7 @@ class MongoDBVerbs:
             orphaned = await uninterrupted(_founded(scope, table, document, parents))
         else:
             await told(scope.of(table).insert_one(document, session=scope.session), table)
-            orphaned = await touch(scope.collections, parents, scope.session)
+            orphaned = await _touched_or_gone(scope, table, [document], parents)
         if orphaned is not None:
             raise unfounded(table, orphaned.key)
 
@@ -251,10 +251,22 @@ async def _complete(scope: Scope, table: Table, documents: Sequence[Document]) -
 
 async def _store_all(scope: Scope, table: Table, documents: Sequence[Document]) -> None:
     await told(scope.of(table).insert_many(documents, session=scope.session), table)
-    parents = parents_of(scope.layout, table, documents)
-    orphaned = await touch(scope.collections, parents, scope.session)
+    orphaned = await _touched_or_gone(scope, table, documents, parents_of(scope.layout, table, documents))
     if orphaned is not None:
         raise unfounded(table, orphaned.key)
+
+
+async def _touched_or_gone(
+    scope: Scope, table: Table, documents: Sequence[Document], parents: Sequence[Parent]
+) -> Parent | None:
+    """Touch the parents of documents that a transaction has just stored; if one is not there, these go again.
+
+    The transaction may be the application's, which may commit it in spite of the error.
+    """
+    orphaned = await touch(scope.collections, parents, scope.session)
+    if orphaned is not None:
+        await scope.remove(table, [document[KEY] for document in documents])
+    return orphaned
 
 
 async def _founded(scope: Scope, table: Table, document: Document, parents: Sequence[Parent]) -> Parent | None:

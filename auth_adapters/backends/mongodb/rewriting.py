@@ -1,6 +1,6 @@
 """Changing columns that are references, or that others refer to."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ from auth_adapters.backends.mongodb.scope import Scope, steadily, stored_row
 from auth_adapters.cascades import Find, run_async
 from auth_adapters.errors import BackendError, ConstraintError, TransientError, UniqueViolationError
 from auth_adapters.physical import Table
-from auth_adapters.rules import check_references
+from auth_adapters.rules import added, check_references
 
 __all__ = [
     "change_all",
@@ -46,13 +46,27 @@ async def change_all_in_steps(scope: Scope, table: Table, asked: Document, assig
     if not unique & assigned.keys():
         return await change_all(scope, table, asked, assigned)
     before = await scope.find(table, asked, dict.fromkeys(assigned, 1))
+    return await _all_or_none(scope, table, before, assigned, change_all(scope, table, asked, assigned))
+
+
+async def _all_or_none(
+    scope: Scope, table: Table, before: Sequence[Document], assigned: Document, work: Awaitable[T]
+) -> T:
+    """The change that `work` makes of documents; where a unique key is in the way, back to what was there."""
     try:
-        return await change_all(scope, table, asked, assigned)
+        return await work
     except UniqueViolationError:
-        for document in before:
-            back = {path: document.get(path) for path in assigned}
-            await told(scope.of(table).update_one({KEY: document[KEY]}, {"$set": back}), table)
+        await _put_back(scope, table, before, assigned)
         raise
+
+
+async def _put_back(scope: Scope, table: Table, before: Sequence[Document], assigned: Document) -> None:
+    """What was assigned to documents becomes what they held, unless they hold something else by now."""
+    same = {path: {"$eq": value} for path, value in assigned.items()}  # JSON may look like an operator
+    for document in before:
+        back = {path: document.get(path) for path in assigned}
+        asked: Document = {"$and": [{KEY: document[KEY]}, same]}
+        await steadily(partial(scope.of(table).update_one, asked, {"$set": back}), table)
 
 
 async def _check(scope: Scope, table: Table, before: Document, assigned: Document) -> None:
@@ -75,8 +89,9 @@ async def change_checked(
     found = await scope.find(table, asked, limit=1)
     if not found:
         return None
+    document = await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
     await _check(scope, table, found[0], assigned)
-    return await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
+    return document
 
 
 async def change_many_checked(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
@@ -92,7 +107,8 @@ async def change_many_checked_in_steps(scope: Scope, table: Table, asked: Docume
     found = await scope.find(table, asked)
     for document in found:
         await _check(scope, table, document, assigned)
-    work = scope.change(table, [one[KEY] for one in found], {"$set": assigned})
+    change = scope.change(table, [one[KEY] for one in found], {"$set": assigned})
+    work = _all_or_none(scope, table, found, assigned, change)
     return await _verified(scope, table, found, assigned, work)
 
 
@@ -125,22 +141,30 @@ async def _see_to_parents(scope: Scope, table: Table, before: Sequence[Document]
     if orphaned.key.on_delete in ("cascade", "set_null"):
         await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values], whole=False)
     else:
-        for document in before:
-            back = {path: document.get(path) for path in assigned}
-            asked: Document = {"$and": [{KEY: document[KEY]}, assigned]}
-            await steadily(partial(scope.of(table).update_one, asked, {"$set": back}), table)
+        await _put_back(scope, table, before, assigned)
     raise unfounded(table, orphaned.key)
 
 
 async def change_checked_in_steps(
-    scope: Scope, table: Table, asked: Document, assigned: Document, changes: Any, wanted: Document | None
+    scope: Scope,
+    table: Table,
+    asked: Document,
+    assigned: Document,
+    changes: Any,
+    wanted: Document | None,
+    increments: Document,
 ) -> Document | None:
-    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document."""
+    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document.
+
+    increments: what `changes` adds, by key.
+    """
     for _ in range(ATTEMPTS):
         found = await scope.find(table, asked, limit=1)
         if not found:
             return None
         before = found[0]
+        for path, delta in increments.items():
+            added(before.get(path), delta)
         await _check(scope, table, before, assigned)
         work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
         document = await _verified(scope, table, [before], assigned, work)

@@ -29,7 +29,7 @@ from auth_adapters.physical import (
     pinned_key,
 )
 
-__all__ = ["Found", "Reader", "Shapes", "changes_of", "new_document", "reader", "sums_of"]
+__all__ = ["Found", "Reader", "Shapes", "changes_of", "increments_of", "new_document", "reader", "sums_of"]
 
 Reader: TypeAlias = Callable[[Mapping[str, Any]], Row]
 Pipeline: TypeAlias = list[Document]
@@ -267,6 +267,12 @@ def changes_of(statement: Update | Increment | Upsert, values: Values) -> Docume
     """What a statement assigns, by key."""
     found = paths(statement.table)
     return {found[column]: values[slot] for column, slot in statement.assignments}
+
+
+def increments_of(statement: Increment, values: Values) -> Document:
+    """What a statement adds, by key."""
+    found = paths(statement.table)
+    return {found[column]: values[slot] for column, slot in statement.increments}
 
 
 def sums_of(statement: Increment, values: Values) -> Pipeline:

@@ -22,7 +22,15 @@ from auth_adapters.backends.mongodb.rewriting import (
     change_many_checked_in_steps,
 )
 from auth_adapters.backends.mongodb.scope import Scope, steadily
-from auth_adapters.backends.mongodb.shapes import Asked, Found, changes_of, new_document, reader, sums_of
+from auth_adapters.backends.mongodb.shapes import (
+    Asked,
+    Found,
+    changes_of,
+    increments_of,
+    new_document,
+    reader,
+    sums_of,
+)
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.errors import BackendError, TransientError, UniqueViolationError
 from auth_adapters.physical import Count, Delete, Increment, Insert, Row, Select, Table, Update, Upsert, Values
@@ -125,7 +133,8 @@ class MongoDBVerbs:
                     lambda scope: change_checked(scope, table, asked, assigned, changes, shape.projection)
                 )
             else:
-                work = change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection)
+                sums = increments_of(increment, values) if increment else {}
+                work = change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection, sums)
                 found = await uninterrupted(work)
         else:
             found = await told(

@@ -343,6 +343,17 @@ class TestMovedAway:
             assert failing.hits > 0
             assert strays(outside) == []
 
+    async def test_a_new_parent_is_asked_for_once_for_all_its_children(self, outside: OutsideMongoDB) -> None:
+        async with patience(), outside.connect(schema=teams("cascade")) as db:
+            await db.create_tables()
+            await db.create("team", {"code": "old"})
+            await db.create("team", {"code": "new"})
+            for number in range(20):
+                await db.create("member", {"number": number, "team_code": "old"})
+            before = outside.sync.admin.command("serverStatus")["opcounters"]["update"]
+            assert await db.update_many("member", ALL, {"team_code": "new"}) == 20
+            assert outside.sync.admin.command("serverStatus")["opcounters"]["update"] - before <= 3
+
     async def test_a_new_parent_that_is_gone_is_not_made_up_again(self, outside: OutsideMongoDB) -> None:
         held = Field("string", required=False, references=Reference(model="team", on_delete="restrict"))
         cascading = Field("string", required=False, references=Reference(model="team"))

@@ -69,17 +69,22 @@ async def _put_back(scope: Scope, table: Table, before: Sequence[Document], assi
         await steadily(partial(scope.of(table).update_one, asked, {"$set": back}), table)
 
 
-async def _check(scope: Scope, table: Table, before: Document, assigned: Document) -> None:
-    """Raise `ForeignKeyViolationError` unless a document may change so. The new parents have been touched then."""
+async def _check(scope: Scope, table: Table, documents: Sequence[Document], assigned: Document) -> None:
+    """Raise `ForeignKeyViolationError` unless documents may change so. The new parents have been touched then."""
+    answers: dict[tuple[Any, ...], list[Any]] = {}  # they all get the same parents
 
     async def find(question: Find) -> list[Any]:
-        path = paths(question.table)[question.column]
-        there = await touched(scope.collections, question.table, path, question.values, scope.session)
-        return [None] * there
+        asked = (question.table, question.column, *question.values)
+        if asked not in answers:
+            path = paths(question.table)[question.column]
+            there = await touched(scope.collections, question.table, path, question.values, scope.session)
+            answers[asked] = [None] * there
+        return answers[asked]
 
-    after = {**before, **assigned}
-    steps = check_references(scope.layout, table, stored_row(table, before), stored_row(table, after))
-    await run_async(steps, find)
+    for before in documents:
+        after = {**before, **assigned}
+        steps = check_references(scope.layout, table, stored_row(table, before), stored_row(table, after))
+        await run_async(steps, find)
 
 
 async def change_checked(
@@ -90,23 +95,21 @@ async def change_checked(
     if not found:
         return None
     document = await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
-    await _check(scope, table, found[0], assigned)
+    await _check(scope, table, found, assigned)
     return document
 
 
 async def change_many_checked(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
     """Change every document that a filter lets through; how many."""
     found = await scope.find(table, asked)
-    for document in found:
-        await _check(scope, table, document, assigned)
+    await _check(scope, table, found, assigned)
     return await scope.change(table, [one[KEY] for one in found], {"$set": assigned})
 
 
 async def change_many_checked_in_steps(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
     """Without a transaction: the same, and if a new parent is gone by then, what its end means for the documents."""
     found = await scope.find(table, asked)
-    for document in found:
-        await _check(scope, table, document, assigned)
+    await _check(scope, table, found, assigned)
     change = scope.change(table, [one[KEY] for one in found], {"$set": assigned})
     work = _all_or_none(scope, table, found, assigned, change)
     return await _verified(scope, table, found, assigned, work)
@@ -165,7 +168,7 @@ async def change_checked_in_steps(
         before = found[0]
         for path, delta in increments.items():
             added(before.get(path), delta)
-        await _check(scope, table, before, assigned)
+        await _check(scope, table, found, assigned)
         work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
         document = await _verified(scope, table, [before], assigned, work)
         if document is not None:

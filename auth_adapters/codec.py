@@ -7,7 +7,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from auth_adapters.capabilities import Storage
-from auth_adapters.errors import InvalidQueryError, InvalidValueError, UnknownFieldError, UnknownModelError
+from auth_adapters.errors import (
+    BackendError,
+    InvalidQueryError,
+    InvalidValueError,
+    UnknownFieldError,
+    UnknownModelError,
+)
 from auth_adapters.ids import id_scheme
 from auth_adapters.layout import column_name, field_codec, lay_out, shadow_name, table_name
 from auth_adapters.physical import Layout, Row, Table
@@ -84,11 +90,16 @@ class Decoder:
 
     def __call__(self, row: Row) -> Record:
         record = dict(zip(self.names, row))  # noqa: B905  (a row may hold more; `strict` costs half as much again)
-        for name, load in self.conversions:
-            value = record[name]
-            if value is not None:
-                record[name] = load(value)
-        return record
+        try:
+            for name, load in self.conversions:
+                value = record[name]
+                if value is not None:
+                    record[name] = load(value)
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            problem = type(error).__name__
+        else:
+            return record
+        raise BackendError(f"what is stored in {name} does not fit the field, or its transform ({problem})")
 
 
 class ModelCodec:

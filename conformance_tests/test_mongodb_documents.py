@@ -25,6 +25,7 @@ from auth_adapters import (
     auth_schema,
     field,
 )
+from auth_adapters.conformance.expect import expect_nothing_said_of
 from auth_adapters.conformance.samples import THING
 from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked
 from conformance_tests.resilience.outside import patience
@@ -360,6 +361,15 @@ class TestForeignDocuments:
             with pytest.raises(BackendError, match="cannot be read"):
                 await db.find_one("thing", {"id": "a"})
             assert await db.update("thing", {"id": "a"}, {"moment": NOW})
+
+    @pytest.mark.parametrize("key", ["rank", "ratio", "moment", "blob"])
+    async def test_a_value_of_another_type_is_a_typed_error_without_it(self, outside: OutsideMongoDB, key: str) -> None:
+        async with outside.connect(schema=SCHEMA) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["thing"].insert_one({"_id": "a", "rank": 1, key: "s3cret"})
+            with pytest.raises(BackendError, match="does not fit the field") as caught:
+                await db.find_one("thing", {"id": "a"})
+            expect_nothing_said_of(caught.value, "s3cret")
 
     async def test_a_write_that_cannot_be_acknowledged_so(self, outside: OutsideMongoDB) -> None:
         async with outside.connect(schema=SCHEMA) as db:

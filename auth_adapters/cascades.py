@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from auth_adapters.errors import ForeignKeyViolationError
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["DeletePlan", "Find", "Key", "key_of", "plan_delete", "run_async", "run_sync"]
+__all__ = ["DeletePlan", "Find", "Key", "key_of", "plan_delete", "run_async", "run_sync", "still_referred"]
 
 T = TypeVar("T")
 StoredRow: TypeAlias = Mapping[str, Any]
@@ -73,15 +73,18 @@ def plan_delete(  # noqa: C901  (one walk over the references, three kinds of th
                 restricted.append((child, reference.column, by_key))
     for child, column, by_key in restricted:
         if by_key.keys() - plan.removed.get(child.name, {}).keys():
-            raise ForeignKeyViolationError(
-                f"{child.model} still refers to what would be deleted",
-                model=child.model,
-                fields=child.fields((column,)),
-            )
+            raise still_referred(child, column)
     for (name, _), by_key in plan.emptied.items():
         for key in plan.removed.get(name, {}):
             by_key.pop(key, None)
     return plan
+
+
+def still_referred(child: Table, column: str) -> ForeignKeyViolationError:
+    """The error for a delete that a reference restricts."""
+    return ForeignKeyViolationError(
+        f"{child.model} still refers to what would be deleted", model=child.model, fields=child.fields((column,))
+    )
 
 
 def run_sync(steps: Generator[Find, list[StoredRow], T], find: Callable[[Find], list[StoredRow]]) -> T:

@@ -7,6 +7,7 @@ asked again finds its plan, and a backend finds what it made of the plan's state
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from auth_adapters.checks import check_changes, check_deltas, check_guarded, check_ids, check_key
 from auth_adapters.codec import Codec, Decoder, FieldCodec, ModelCodec
 from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
 from auth_adapters.errors import InvalidQueryError
@@ -28,11 +29,10 @@ from auth_adapters.physical import (
     tests_of,
 )
 from auth_adapters.plans import Asked, Name, Plan, PlanCache, Usual, usual_name, usual_words
-from auth_adapters.query import ALL, Join, Predicate
+from auth_adapters.query import Join
 
 __all__ = ["Asked", "Plan", "Planner"]
 
-NUMBERS: Final = frozenset({"integer", "float"})
 ONE: Final = (1,)
 SEQUENCES: Final = frozenset({tuple, list})
 
@@ -49,7 +49,7 @@ class Planner:
     def insert(self, model: Name, rows: Sequence[Mapping[str, Any]], force_id: bool) -> Asked[Insert]:
         """New records; the values are their rows."""
         codec = self.codec.model(model)
-        with_id = codec.generated is None or (force_id and _with_id(codec, rows))
+        with_id = codec.generated is None or (force_id and check_ids(codec, rows))
         values = tuple([codec.encode_new(data, force_id=force_id) for data in rows])
         plan = self._cache.find(("insert", codec.name, with_id), lambda: _insert(codec, with_id))
         return Asked(codec, plan, values)
@@ -213,8 +213,8 @@ class Planner:
 
     def _update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:
         codec = self.codec.model(model)
-        _check_guarded(codec, where, allow_all=not one)
-        _check_changes(codec, changes)
+        check_guarded(codec, where, allow_all=not one)
+        check_changes(codec, changes)
         encoded = codec.encode_changes(changes)
         columns = tuple(encoded)
 
@@ -230,8 +230,8 @@ class Planner:
     ) -> Asked[Increment]:
         """Numbers to add to one record that matches, and other new values for it."""
         codec = self.codec.model(model)
-        _check_guarded(codec, where, allow_all=False)
-        deltas = _deltas(codec, increment)
+        check_guarded(codec, where, allow_all=False)
+        deltas = check_deltas(codec, increment)
         if both := [name for name in changes or {} if name in increment]:
             raise InvalidQueryError(f"{codec.name}.{both[0]} is both incremented and changed")
         encoded = codec.encode_changes(changes or {}, taken=increment)
@@ -260,7 +260,7 @@ class Planner:
 
     def _delete(self, model: Name, where: Any, *, one: bool, returning: bool) -> Asked[Delete]:
         codec = self.codec.model(model)
-        _check_guarded(codec, where, allow_all=not one)
+        check_guarded(codec, where, allow_all=not one)
         return self.delete_batch(codec.name, where, limit=1 if one else None, returning=returning)
 
     def delete_batch(self, model: Name, where: Any, *, limit: int | None, returning: bool = False) -> Asked[Delete]:
@@ -283,7 +283,7 @@ class Planner:
     ) -> Asked[Upsert]:
         """A record to insert, or what to change of the one that has the same key."""
         codec = self.codec.model(model)
-        key = _check_key(codec, data, on)
+        key = check_key(codec, data, on)
         if changes is None:
             kept = {*key, *codec.model.primary_key}
             changes = {name: value for name, value in data.items() if name not in kept}
@@ -348,13 +348,6 @@ def _columns(codec: ModelCodec) -> tuple[str, ...]:
     return tuple(field.column for field in codec.fields.values())
 
 
-def _with_id(codec: ModelCodec, rows: Sequence[Mapping[str, Any]]) -> bool:
-    given = {"id" in data for data in rows}
-    if len(given) > 1:
-        raise InvalidQueryError(f"{codec.name}: give the id of every row or of none")
-    return given == {True}
-
-
 def _insert(codec: ModelCodec, with_id: bool) -> Plan[Insert]:
     returning = () if codec.generated is None or with_id else (codec.fields[codec.generated].column,)
     statement = Insert(table=codec.table, columns=codec.insert_columns(with_id=with_id), returning=returning)
@@ -372,51 +365,3 @@ def _upsert(codec: ModelCodec, key: tuple[str, ...], columns: tuple[str, ...]) -
         returning=_columns(codec),
     )
     return Plan(statement=statement, encoders=(), decode=codec.decode)
-
-
-def _check_guarded(codec: ModelCodec, where: Any, *, allow_all: bool) -> None:
-    if (type(where) is dict and where) or (where is ALL and allow_all):
-        return
-    if isinstance(where, Predicate) or (isinstance(where, Mapping) and where):
-        return
-    if isinstance(where, Mapping) or where is None or where is ALL:
-        hint = "; say ALL for the whole table" if allow_all else ""
-        raise InvalidQueryError(f"{codec.name}: an empty where would reach any record{hint}")
-
-
-def _check_changes(codec: ModelCodec, changes: Mapping[str, Any]) -> None:
-    codec.check_names(changes)
-    if not changes:
-        raise InvalidQueryError(f"{codec.name}: there is nothing to change")
-
-
-def _deltas(codec: ModelCodec, increment: Mapping[str, Any]) -> dict[str, Any]:
-    codec.check_names(increment)
-    if not increment:
-        raise InvalidQueryError(f"{codec.name}: there is nothing to increment")
-    deltas = {}
-    for name, delta in increment.items():
-        field = codec.fields[name]
-        plain = field.field.references is None and field.field.transforms is None
-        if field.field.type not in NUMBERS or not plain or name in codec.model.primary_key:
-            raise InvalidQueryError(f"{field.where} cannot be incremented: it is not a plain number")
-        if delta is None:
-            raise InvalidQueryError(f"{field.where} cannot be incremented by None")
-        deltas[field.column] = field.store(delta)
-    return deltas
-
-
-def _check_key(codec: ModelCodec, data: Mapping[str, Any], on: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(on, str) or not isinstance(on, Collection) or not all(isinstance(name, str) for name in on):
-        raise InvalidQueryError(f"on takes a list of fields of {codec.name}")
-    codec.check_names(data)
-    wanted = set(on)
-    keys = [key for key in codec.model.unique_keys if set(key) == wanted]
-    if not keys or (keys[0] == ("id",) and codec.model.makes_id):
-        declared = [key for key in codec.model.unique_keys if not (key == ("id",) and codec.model.makes_id)]
-        known = "; ".join(", ".join(key) for key in declared) or "none"
-        raise InvalidQueryError(f"{codec.name}: on names one declared unique key, of which there are: {known}")
-    for name in keys[0]:
-        if data.get(name) is None:
-            raise InvalidQueryError(f"{codec.name}.{name} is part of the key: data must hold a value for it")
-    return keys[0]

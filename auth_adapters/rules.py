@@ -16,7 +16,7 @@ from auth_adapters.errors import (
 )
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["added", "check_references", "check_required", "key_values", "unique_violation"]
+__all__ = ["added", "check_references", "check_required", "key_values", "unfounded", "unique_violation"]
 
 StoredRow: TypeAlias = Mapping[str, Any]
 INTEGERS: Final = range(-(2**63), 2**63)
@@ -37,11 +37,17 @@ def key_values(columns: tuple[str, ...], row: StoredRow) -> tuple[Any, ...] | No
     return None if None in values else values
 
 
-def unique_violation(table: Table, columns: tuple[str, ...]) -> UniqueViolationError:
+def unique_violation(
+    table: Table, columns: tuple[str, ...], *, constraint: str | None = None, code: str | int | None = None
+) -> UniqueViolationError:
     """The error for a unique key whose values another row holds."""
     fields = table.fields(columns)
     return UniqueViolationError(
-        f"another {table.model} has the same {', '.join(fields)}", model=table.model, fields=fields
+        f"another {table.model} has the same {', '.join(fields)}",
+        model=table.model,
+        fields=fields,
+        constraint=constraint,
+        code=code,
     )
 
 
@@ -58,7 +64,7 @@ def check_references(
         if key.target == table.name and after[key.target_column] == value:
             continue
         if not (yield Find(layout.tables[key.target], key.target_column, [value])):
-            raise _unfounded(table, key.column, "refers to nothing")
+            raise unfounded(table, key.column)
     if before is None:
         return
     for child, key in layout.children(table):
@@ -66,10 +72,11 @@ def check_references(
         if old is None or old == after[key.target_column]:
             continue
         if (yield Find(child, key.column, [old])):
-            raise _unfounded(child, key.column, "refers to what would change")
+            raise unfounded(child, key.column, "refers to what would change")
 
 
-def _unfounded(table: Table, column: str, problem: str) -> ForeignKeyViolationError:
+def unfounded(table: Table, column: str, problem: str = "refers to nothing") -> ForeignKeyViolationError:
+    """The error for a row of `table` whose reference leads nowhere, or would."""
     fields = table.fields((column,))
     return ForeignKeyViolationError(f"{table.model}.{fields[0]} {problem}", model=table.model, fields=fields)
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+import pytest
 from pymongo import MongoClient
 
 import servers
 from auth_adapters import BackendAdapter, Extension, Field, Model, Reference, Schema, auth_schema, connect
 from conformance_tests.resilience.outside import patience, until
 
-__all__ = ["TOKENS", "LossyProxy", "OutsideMongoDB", "nothing_leaked", "teams"]
+__all__ = ["TOKENS", "LossyProxy", "OutsideMongoDB", "either_mongodb", "nothing_leaked", "orphans", "teams"]
 
 OP_MSG = 2013
 HEADER = struct.Struct("<iiii")
@@ -180,3 +181,18 @@ def _command(message: bytes) -> str:
         return ""
     begin = HEADER.size + 4 + 1 + 4 + 1
     return message[begin : message.index(b"\x00", begin)].decode()
+
+
+@pytest.fixture(scope="module", params=["set", "alone"])
+def either_mongodb(request: pytest.FixtureRequest) -> Iterator[OutsideMongoDB]:
+    """A database of a server of the module's own: of a set of one, and of one that stands alone."""
+    with servers.mongodb(standalone=request.param == "alone") as server:
+        outside = OutsideMongoDB(server)
+        yield outside
+        outside.close()
+
+
+def orphans(outside: OutsideMongoDB) -> list[str]:
+    """The tokens of sessions without a user."""
+    users = {one["_id"] for one in outside.stored("user")}
+    return [one["token"] for one in outside.stored("session") if one["user_id"] not in users]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import servers
 from auth_adapters import (
     ALL,
     SESSION,
@@ -18,7 +17,7 @@ from auth_adapters import (
     OperationTimeoutError,
     UnsupportedOperationError,
 )
-from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked
+from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked, orphans
 from conformance_tests.resilience.outside import patience, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -27,25 +26,10 @@ LATER = datetime.now(UTC) + timedelta(days=1)
 STEPS = 36
 
 
-@pytest.fixture(scope="module", params=["set", "alone"])
-def database(request: pytest.FixtureRequest) -> Iterator[OutsideMongoDB]:
-    """A database of a server of this module's own."""
-    with servers.mongodb(standalone=request.param == "alone") as server:
-        outside = OutsideMongoDB(server)
-        yield outside
-        outside.close()
-
-
 @pytest.fixture
-def outside(database: OutsideMongoDB) -> Iterator[OutsideMongoDB]:
-    yield database
-    database.empty()
-
-
-def orphans(outside: OutsideMongoDB) -> list[str]:
-    """The tokens of sessions without a user."""
-    users = {one["_id"] for one in outside.stored("user")}
-    return [one["token"] for one in outside.stored("session") if one["user_id"] not in users]
+def outside(either_mongodb: OutsideMongoDB) -> Iterator[OutsideMongoDB]:
+    yield either_mongodb
+    either_mongodb.empty()
 
 
 async def cancelled(work: Callable[[], Awaitable[Any]], step: int) -> Any:

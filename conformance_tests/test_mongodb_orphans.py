@@ -13,7 +13,6 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure
 
-import servers
 from auth_adapters import (
     ALL,
     SESSION,
@@ -31,7 +30,7 @@ from auth_adapters import (
     UnsupportedOperationError,
     field,
 )
-from conformance_tests.mongodb_outside import TOKENS, LossyProxy, OutsideMongoDB, nothing_leaked, teams
+from conformance_tests.mongodb_outside import TOKENS, LossyProxy, OutsideMongoDB, nothing_leaked, orphans, teams
 from conformance_tests.resilience.outside import patience
 
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -40,25 +39,10 @@ CHILDREN = 5
 PARENTS = 4
 
 
-@pytest.fixture(scope="module", params=["set", "alone"])
-def database(request: pytest.FixtureRequest) -> Iterator[OutsideMongoDB]:
-    """A database of a server of this module's own."""
-    with servers.mongodb(standalone=request.param == "alone") as server:
-        outside = OutsideMongoDB(server)
-        yield outside
-        outside.close()
-
-
 @pytest.fixture
-def outside(database: OutsideMongoDB) -> Iterator[OutsideMongoDB]:
-    yield database
-    database.sync.drop_database(database.name)
-
-
-def orphans(outside: OutsideMongoDB) -> list[str]:
-    """The tokens of sessions without a user."""
-    users = {one["_id"] for one in outside.stored("user")}
-    return [one["token"] for one in outside.stored("session") if one["user_id"] not in users]
+def outside(either_mongodb: OutsideMongoDB) -> Iterator[OutsideMongoDB]:
+    yield either_mongodb
+    either_mongodb.sync.drop_database(either_mongodb.name)
 
 
 def strays(outside: OutsideMongoDB) -> list[int]:

@@ -18,7 +18,7 @@ LAYERS = [
     {"values"},
     {"layout", "protocols", "matching", "cascades", "observation"},
     {"codec", "rules"},
-    {"conditions"},
+    {"conditions", "checks"},
     {"paging"},
     {"joins"},
     {"plans"},

@@ -10,8 +10,8 @@ from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.references import TOUCH, needed
 from auth_adapters.backends.mongodb.scope import Scope, chunks, steadily, stored_row
-from auth_adapters.cascades import DeletePlan, Find, plan_delete, run_async
-from auth_adapters.errors import BackendError, ForeignKeyViolationError, UniqueViolationError
+from auth_adapters.cascades import DeletePlan, Find, plan_delete, run_async, still_referred
+from auth_adapters.errors import BackendError, UniqueViolationError
 from auth_adapters.physical import ForeignKey, Table
 
 __all__ = ["erase", "erase_in_steps", "sweep"]
@@ -106,10 +106,7 @@ async def sweep(scope: Scope, table: Table, gone: Sequence[Document], *, whole: 
     for child, key, values in restricted:
         if await scope.holding(child, paths(child)[key.column], values, {KEY: 1}):
             await _put_back(scope, removed, emptied)
-            fields = child.fields((key.column,))
-            raise ForeignKeyViolationError(
-                f"{child.model} still refers to what would be deleted", model=child.model, fields=fields
-            )
+            raise still_referred(child, key.column)
 
 
 async def _empty(scope: Scope, table: Table, path: str, found: Sequence[Document]) -> None:

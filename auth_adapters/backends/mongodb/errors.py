@@ -20,6 +20,7 @@ from auth_adapters.errors import (
     UniqueViolationError,
 )
 from auth_adapters.physical import Table
+from auth_adapters.rules import unique_violation
 
 __all__ = ["UNKNOWN", "told", "uncommitted"]
 
@@ -172,11 +173,4 @@ def _duplicate(code: int | None, details: Mapping[str, Any], table: Table | None
         return UniqueViolationError("another document has the same values in a unique key", code=code)
     columns = tuple(column_at(table, path) for path in pattern)
     constraint = next((index.name for index in table.indexes if index.columns == columns), None)
-    fields = table.fields(columns)
-    return UniqueViolationError(
-        f"another {table.model} has the same {', '.join(fields)}",
-        model=table.model,
-        fields=fields,
-        constraint=constraint,
-        code=code,
-    )
+    return unique_violation(table, columns, constraint=constraint, code=code)

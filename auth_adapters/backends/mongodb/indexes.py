@@ -11,7 +11,7 @@ from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import paths
 from auth_adapters.physical import Column, Table
 
-__all__ = ["Wanted", "expiring", "validator", "wanted_indexes"]
+__all__ = ["Wanted", "validator", "wanted_indexes"]
 
 LEAST: Final[Mapping[str, Any]] = {
     "string": "",
@@ -88,12 +88,7 @@ def wanted_indexes(table: Table, *, ttl: bool) -> Iterator[Wanted]:
         if alone:
             expires = None
     if expires is not None:
-        yield expiring(table, expires)
-
-
-def expiring(table: Table, column: str) -> Wanted:
-    """The index by which MongoDB removes what has expired."""
-    return Wanted(table, f"ttl_{table.name}_{column}"[:60], (column,), unique=False, ttl=True)
+        yield Wanted(table, f"ttl_{table.name}_{expires}"[:60], (expires,), unique=False, ttl=True)
 
 
 def validator(table: Table) -> Document:

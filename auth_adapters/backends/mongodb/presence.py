@@ -27,7 +27,6 @@ class Presence:
     def __init__(self, connections: int | None = None, patience: float | None = None) -> None:
         self._free = asyncio.Semaphore(connections) if connections and patience else None
         self._patience = patience
-        self.is_bounded: bool = self._free is not None
         self._count = 0
         self._nobody: asyncio.Event | None = None  # of whoever waits
 
@@ -71,7 +70,7 @@ def counted(verb: Callable[[V, S, X], Awaitable[T]]) -> Callable[[V, S, X], Coro
     async def run(self: V, statement: S, values: X, /) -> T:
         scope = self._scope()
         with scope.presence as presence:
-            turn = await presence.admit() if presence.is_bounded else None
+            turn = await presence.admit()
             try:
                 if not scope.collections.is_verified(statement.table):
                     await scope.collections.verify(statement.table)

@@ -13,10 +13,9 @@ from auth_adapters.backends.mongodb.collections import Collections
 from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import TOUCHED, paths
-from auth_adapters.errors import ForeignKeyViolationError
 from auth_adapters.physical import ForeignKey, Layout, Table
 
-__all__ = ["TOUCH", "Parent", "needed", "parents_of", "refers", "touch", "touched", "unfounded"]
+__all__ = ["TOUCH", "Parent", "needed", "parents_of", "refers", "touch", "touched"]
 
 TOUCH: Final[Document] = {"$inc": {TOUCHED: 1}}
 
@@ -59,12 +58,6 @@ async def touched(collections: Collections, table: Table, path: str, values: Seq
     else:
         done = await told(collection.update_many({path: {"$in": list(values)}}, TOUCH, session=session), table)
     return done.matched_count
-
-
-def unfounded(table: Table, key: ForeignKey) -> ForeignKeyViolationError:
-    """The error for a child whose parent is not there."""
-    fields = table.fields((key.column,))
-    return ForeignKeyViolationError(f"{table.model}.{fields[0]} refers to nothing", model=table.model, fields=fields)
 
 
 @lru_cache(maxsize=1_024)

@@ -11,12 +11,12 @@ from auth_adapters.backends.mongodb.erasing import sweep
 from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
-from auth_adapters.backends.mongodb.references import parents_of, touch, touched, unfounded
+from auth_adapters.backends.mongodb.references import parents_of, touch, touched
 from auth_adapters.backends.mongodb.scope import Scope, steadily, stored_row
 from auth_adapters.cascades import Find, run_async
 from auth_adapters.errors import BackendError, ConstraintError, TransientError, UniqueViolationError
 from auth_adapters.physical import Table
-from auth_adapters.rules import added, check_references
+from auth_adapters.rules import added, check_references, unfounded
 
 __all__ = [
     "change_all",
@@ -161,7 +161,7 @@ async def _see_to_parents(scope: Scope, table: Table, before: Sequence[Document]
         await sweep(scope, orphaned.table, [{orphaned.path: value} for value in orphaned.values], whole=False)
     else:
         await _put_back(scope, table, before, assigned)
-    raise unfounded(table, orphaned.key)
+    raise unfounded(table, orphaned.key.column)
 
 
 async def change_checked_in_steps(

@@ -12,7 +12,7 @@ from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.presence import counted
-from auth_adapters.backends.mongodb.references import Parent, parents_of, refers, touch, unfounded
+from auth_adapters.backends.mongodb.references import Parent, parents_of, refers, touch
 from auth_adapters.backends.mongodb.rewriting import (
     change_all,
     change_all_in_steps,
@@ -34,6 +34,7 @@ from auth_adapters.backends.mongodb.shapes import (
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.errors import BackendError, TransientError, UniqueViolationError
 from auth_adapters.physical import Count, Delete, Increment, Insert, Row, Select, Table, Update, Upsert, Values
+from auth_adapters.rules import unfounded
 
 __all__ = ["MongoDBVerbs"]
 
@@ -72,7 +73,8 @@ class MongoDBVerbs:
             await self._atomically(lambda scope: _store_all(scope, table, documents))
         if not statement.returning:
             return [()] * len(documents)
-        return [reader(table, statement.returning)(document) for document in documents]
+        read = reader(table, statement.returning)
+        return [read(document) for document in documents]
 
     async def _store(self, scope: Scope, table: Table, document: Document) -> None:
         """Store a document, and see that its parents are there; if not, it goes again."""
@@ -83,7 +85,7 @@ class MongoDBVerbs:
             await told(scope.of(table).insert_one(document, session=scope.session), table)
             orphaned = await _touched_or_gone(scope, table, [document], parents)
         if orphaned is not None:
-            raise unfounded(table, orphaned.key)
+            raise unfounded(table, orphaned.key.column)
 
     @counted
     async def select(self, statement: Select, values: Values) -> list[Row]:
@@ -260,7 +262,7 @@ async def _store_all(scope: Scope, table: Table, documents: Sequence[Document]) 
     await told(scope.of(table).insert_many(documents, session=scope.session), table)
     orphaned = await _touched_or_gone(scope, table, documents, parents_of(scope.layout, table, documents))
     if orphaned is not None:
-        raise unfounded(table, orphaned.key)
+        raise unfounded(table, orphaned.key.column)
 
 
 async def _touched_or_gone(

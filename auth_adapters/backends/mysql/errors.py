@@ -21,6 +21,7 @@ from auth_adapters.errors import (
     UniqueViolationError,
 )
 from auth_adapters.physical import Layout, Table
+from auth_adapters.rules import unique_violation
 
 __all__ = ["PRIMARY", "READ_ONLY", "at_table", "mysql_error"]
 
@@ -172,7 +173,7 @@ def _duplicate(code: int, text: str, layout: Layout) -> UniqueViolationError:
     """`Duplicate entry '...' for key 'name'`; MySQL puts the table before the name. What is quoted first is a value."""
     for table, columns, key in _unique_keys(layout):
         if text.endswith(f"'{table.name}.{key}'") or (key != PRIMARY and text.endswith(f" key '{key}'")):
-            return _same(table, columns, key, code)
+            return unique_violation(table, columns, constraint=key, code=code)
     constraint = PRIMARY if text.endswith(f"'{PRIMARY}'") else None
     return UniqueViolationError("another row has the same values in a unique key", constraint=constraint, code=code)
 
@@ -184,17 +185,6 @@ def _unique_keys(layout: Layout) -> Iterator[tuple[Table, tuple[str, ...], str]]
         for index in table.indexes:
             if index.unique:
                 yield table, index.columns, index.name
-
-
-def _same(table: Table, columns: tuple[str, ...], key: str, code: int) -> UniqueViolationError:
-    fields = table.fields(columns)
-    return UniqueViolationError(
-        f"another {table.model} has the same {', '.join(fields)}",
-        model=table.model,
-        fields=fields,
-        constraint=key,
-        code=code,
-    )
 
 
 def _foreign(code: int, text: str, layout: Layout) -> ForeignKeyViolationError:
@@ -218,7 +208,7 @@ def at_table(error: ConstraintError, table: Table) -> ConstraintError:
     code = error.code
     assert isinstance(code, int)
     if error.model is None and isinstance(error, UniqueViolationError) and error.constraint == PRIMARY:
-        return _same(table, table.primary_key, PRIMARY, code)
+        return unique_violation(table, table.primary_key, constraint=PRIMARY, code=code)
     if error.model is None and isinstance(error, NotNullViolationError) and error.constraint in table.columns:
         fields = table.fields((str(error.constraint),))
         text = f"{table.model}.{', '.join(fields)} is required"

@@ -16,6 +16,7 @@ from auth_adapters.errors import (
     UniqueViolationError,
 )
 from auth_adapters.physical import Layout
+from auth_adapters.rules import unique_violation
 
 __all__ = ["sqlite_error"]
 
@@ -79,13 +80,7 @@ def _constraint_error(code: str, detail: str, layout: Layout) -> AuthAdapterErro
             continue
         for key in table.unique_keys:
             if detail == ", ".join(f"{table.name}.{column}" for column in key):
-                fields = table.fields(key)
-                return UniqueViolationError(
-                    f"another {table.model} has the same {', '.join(fields)}",
-                    model=table.model,
-                    fields=fields,
-                    code=code,
-                )
+                return unique_violation(table, key, code=code)
     if code == "SQLITE_CONSTRAINT_NOTNULL":
         return NotNullViolationError("a required value is missing", code=code)
     if code in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"):

@@ -153,3 +153,13 @@ class TestTls:
     async def test_a_server_that_cannot_be_verified_is_refused(self, outside: OutsideMySQL) -> None:
         with pytest.raises(ConnectionFailedError):
             await outside.connect(ssl_mode="VERIFY_IDENTITY").open()
+
+    async def test_a_connection_that_is_given_up_keeps_no_socket(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(ssl_mode="REQUIRED") as db:
+            assert isinstance(db, BackendAdapter)
+            driver: Any = db.backend._driver  # type: ignore[attr-defined]
+            connection = await driver.connect()
+            socket = connection._transport.get_extra_info("socket")
+            driver.terminate(connection)
+            await asyncio.sleep(0)
+            assert socket.fileno() == -1

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-import asyncmy
+from asyncmy.connection import Connection
 from asyncmy.constants import CLIENT
 from asyncmy.cursors import Cursor
 
@@ -36,6 +36,16 @@ class QuietCursor(Cursor):
 
     async def _show_warnings(self, conn: Any) -> None:
         pass
+
+
+class PromptConnection(Connection):
+    """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for."""
+
+    def close(self) -> None:
+        transport = getattr(self, "_transport", None)
+        super().close()
+        if transport is not None:
+            transport.abort()
 
 
 class MySQLDriver(Driver):
@@ -97,14 +107,14 @@ class MySQLDriver(Driver):
             "client_flag": CLIENT.FOUND_ROWS,
         }
         if self._context is None or host.startswith("/"):
-            return await asyncmy.connect(**arguments)
+            return await _connected(arguments)
         try:
-            return await asyncmy.connect(ssl=self._context, **arguments)
+            return await _connected({**arguments, "ssl": self._context})
         except Exception as error:
             refused = mysql_error(error, self.layout)
             if options.ssl != "preferred" or getattr(refused, "code", None) in (1040, 1044, 1045, 1049, 1698):
                 raise
-        return await asyncmy.connect(**arguments)
+        return await _connected(arguments)
 
     def _setup(self, connection: Any) -> str:
         """One statement that makes every session alike, whatever the server's settings."""
@@ -224,6 +234,12 @@ class MySQLDriver(Driver):
 def is_mariadb(connection: Any) -> bool:
     """Whether the server says that it is MariaDB."""
     return "mariadb" in str(connection.get_server_info()).lower()
+
+
+async def _connected(arguments: Mapping[str, Any]) -> Any:
+    connection = PromptConnection(**arguments)  # type: ignore[no-untyped-call]
+    await connection.connect()
+    return connection
 
 
 async def read_rows(connection: Any, text: str) -> list[Row]:

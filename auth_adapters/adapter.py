@@ -147,6 +147,12 @@ class BackendAdapter(Verbs):
         if self._owners and asyncio.current_task() in self._owners:
             raise AdapterStateError("this task is inside a transaction: use the transaction's adapter")
 
+    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
+        if self._observe is not None:
+            return self._guarded(verb, model, call, *given)
+        self._enter()  # and nothing to do afterwards
+        return call(*given)
+
     def _enter(self) -> None:
         if self._loop is None or self._loop is not asyncio.get_running_loop():
             self._check_open()

@@ -51,8 +51,11 @@ class Verbs:
     def _require(self, capability: str, what: str) -> None:
         raise NotImplementedError
 
-    async def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+    def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
         """The only way to the backend: guarded and observed."""
+        return self._guarded(verb, model, call, *given)
+
+    async def _guarded(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Any:
         started = time.perf_counter() if self._observe else 0.0
         try:
             self._enter()

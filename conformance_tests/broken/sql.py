@@ -265,12 +265,11 @@ class PastesValues(Miscompiling):
 
     class Pasting(Operations):
         def select(self, statement: Select, values: Values) -> Work:
-            work = super().select(statement, values)
-            request = work.operation
+            request = super().select(statement, values)
             if not isinstance(request, Request) or not all(isinstance(one, str) for one in request.parameters):
-                return work
+                return request
             text = request.text.replace("%", "%%").replace("?", "'%s'") % tuple(request.parameters)
-            return work._replace(operation=Request(text, ()))
+            return Request(text, ())
 
     operations = Pasting
 

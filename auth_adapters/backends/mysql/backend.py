@@ -9,12 +9,12 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.retrying import once_more
+from auth_adapters.backends.mysql.retrying import itself, once_more
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.connections import Connections, PoolOptions
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operation, Operations, Request, Work
+from auth_adapters.backends.sql.operations import Operation, Operations, Request, Steps, Work
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
 from auth_adapters.capabilities import Capabilities, Storage
@@ -97,18 +97,15 @@ class MySQLPoolBackend(AsyncmyBackend):
 
     async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
         if not self._commits:
-            again = work.again or (partial(_itself, work) if work.writes else None)
-            work = work._replace(operation=_as_operation(work), several=True, alone=None, again=again)
+            work = _committed(work)
         return await super()._on(pool, driver, work, attempt)
 
 
-def _itself(work: Work) -> Work:
-    return work
-
-
-def _as_operation(work: Work) -> Operation[Any]:
-    request = work.operation
-    return _asked(request) if isinstance(request, Request) else request
+def _committed(work: Work) -> Steps:
+    """The work where a transaction has to be ended, even around a single statement."""
+    if isinstance(work, Request):
+        return Steps(_asked(work), work.writes, True, again=partial(itself, work) if work.writes else None)
+    return work._replace(several=True, alone=None)
 
 
 def _asked(request: Request) -> Operation[Any]:

@@ -5,7 +5,7 @@ from typing import Final
 from auth_adapters.backends.mysql.compiler import MySQLCompiler, equal
 from auth_adapters.backends.mysql.errors import at_table
 from auth_adapters.backends.sql.compiler import Sql
-from auth_adapters.backends.sql.operations import Operation, Request
+from auth_adapters.backends.sql.operations import Operation, Reached, Request
 from auth_adapters.errors import TransientError, UniqueViolationError
 from auth_adapters.physical import Increment, Insert, Row, Update, Upsert, Values, pinned_key, tests_of
 
@@ -43,7 +43,7 @@ class ChangeOne:
             if not answer.rows:
                 return None
             values = (*values[: self._slots], *answer.rows[0])
-        answer = yield Request(self._change.text, self._change.parameters(values), counts=True)
+        answer = yield Reached(self._change.text, self._change.parameters(values))
         if not answer.reached:
             return None
         answer = yield Request(self._fetch.text, self._fetch.parameters(values))
@@ -121,7 +121,8 @@ class UpsertOne:
             answer = yield Request("SELECT UUID()", ())
             row = (*row, answer.rows[0][0])
         try:
-            answer = yield Request(self._insert.text, self._insert.parameters(row), counts=not self._mariadb)
+            kind = Request if self._mariadb else Reached
+            answer = yield kind(self._insert.text, self._insert.parameters(row))
         except UniqueViolationError as error:
             if at_table(error, self._table).fields != self._fields:
                 raise

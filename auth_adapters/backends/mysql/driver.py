@@ -39,7 +39,12 @@ class QuietCursor(Cursor):
 
 
 class PromptConnection(Connection):
-    """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for."""
+    """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for.
+
+    watched: what times its statements.
+    """
+
+    watched: Watched
 
     def close(self) -> None:
         transport = getattr(self, "_transport", None)
@@ -107,14 +112,20 @@ class MySQLDriver(Driver):
             "client_flag": CLIENT.FOUND_ROWS,
         }
         if self._context is None or host.startswith("/"):
-            return await _connected(arguments)
+            return await self._connected(arguments)
         try:
-            return await _connected({**arguments, "ssl": self._context})
+            return await self._connected({**arguments, "ssl": self._context})
         except Exception as error:
             refused = mysql_error(error, self.layout)
             if options.ssl != "preferred" or getattr(refused, "code", None) in (1040, 1044, 1045, 1049, 1698):
                 raise
-        return await _connected(arguments)
+        return await self._connected(arguments)
+
+    async def _connected(self, arguments: Mapping[str, Any]) -> Any:
+        connection = PromptConnection(**arguments)  # type: ignore[no-untyped-call]
+        connection.watched = Watched(self._watch, connection)
+        await connection.connect()
+        return connection
 
     def _setup(self, connection: Any) -> str:
         """One statement that makes every session alike, whatever the server's settings."""
@@ -182,7 +193,7 @@ class MySQLDriver(Driver):
 
     async def ask(self, connection: Any, request: Request) -> Any:
         try:
-            with Watched(self._watch, connection):
+            with self._watched(connection):
                 await connection.query(_written(connection, request.text, request.parameters, self.max_packet))
                 result = connection._result
             return _matched(result) if request.counts else request.result(list(result.rows or ()))
@@ -211,7 +222,7 @@ class MySQLDriver(Driver):
     async def _run(self, connection: Any, text: str, parameters: Sequence[Any], *, many: bool = False) -> Any:
         """What asyncmy has of a statement's result. many: once for each of the parameters."""
         try:
-            with Watched(self._watch, connection):
+            with self._watched(connection):
                 if many:
                     return await _execute_many(connection, text, parameters)
                 await connection.query(_written(connection, text, parameters, self.max_packet))
@@ -219,6 +230,10 @@ class MySQLDriver(Driver):
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         raise failure from None
+
+    def _watched(self, connection: Any) -> Watched:
+        watched: Watched = getattr(connection, "watched", None) or Watched(self._watch, connection)
+        return watched
 
     def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
         if isinstance(error, TimeoutError):
@@ -234,12 +249,6 @@ class MySQLDriver(Driver):
 def is_mariadb(connection: Any) -> bool:
     """Whether the server says that it is MariaDB."""
     return "mariadb" in str(connection.get_server_info()).lower()
-
-
-async def _connected(arguments: Mapping[str, Any]) -> Any:
-    connection = PromptConnection(**arguments)  # type: ignore[no-untyped-call]
-    await connection.connect()
-    return connection
 
 
 async def read_rows(connection: Any, text: str) -> list[Row]:

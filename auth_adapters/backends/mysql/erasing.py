@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from auth_adapters.backends.mysql.compiler import MySQLCompiler
-from auth_adapters.backends.sql.operations import Operation, Request
+from auth_adapters.backends.sql.operations import Operation, Reached, Request
 from auth_adapters.cascades import DeletePlan, plan_delete
 from auth_adapters.errors import BackendError
 from auth_adapters.physical import AllOf, AnyOf, Condition, Delete, Layout, Table, Test, Update, Values
 
 __all__ = ["Eraser"]
 
-UNCHECKED: Final = Request("SET SESSION foreign_key_checks = 0", (), counts=True)
-CHECKED: Final = Request("SET SESSION foreign_key_checks = 1", (), counts=True)
+UNCHECKED: Final = Reached("SET SESSION foreign_key_checks = 0", ())
+CHECKED: Final = Reached("SET SESSION foreign_key_checks = 1", ())
 
 
 class Eraser:
@@ -122,14 +122,14 @@ class Eraser:
         condition, values = _among(table, keys)
         update = Update(table=table, condition=condition, assignments=((column, len(values)),), returning=())
         sql = self._compiler.update(update, one=False)
-        yield Request(sql.text, sql.parameters((*values, None)), counts=True)
+        yield Reached(sql.text, sql.parameters((*values, None)))
 
     def _remove(self, table: Table, keys: list[tuple[Any, ...]]) -> Operation[None]:
         if not keys:
             return
         condition, values = _among(table, keys)
         sql = self._compiler.delete(Delete(table=table, condition=condition, limit=None, returning=()))
-        yield Request(sql.text, sql.parameters(values), counts=True)
+        yield Reached(sql.text, sql.parameters(values))
 
 
 def _among(table: Table, keys: list[tuple[Any, ...]]) -> tuple[Condition, Values]:

@@ -9,7 +9,7 @@ from auth_adapters.backends.mysql.erasing import Eraser
 from auth_adapters.backends.mysql.errors import at_table
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.sql.compiler import Sql
-from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Request, Work
+from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Reached, Request, Steps, Work
 from auth_adapters.errors import AuthAdapterError, ConstraintError, ForeignKeyViolationError
 from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
@@ -24,7 +24,7 @@ class Written(Request):
     __slots__ = ("table",)
 
     def __init__(self, text: str, parameters: Any, table: Table) -> None:
-        super().__init__(text, parameters)
+        super().__init__(text, parameters, True)
         self.table: Table = table
 
     def failure(self, error: AuthAdapterError) -> AuthAdapterError:
@@ -58,25 +58,25 @@ class MySQLOperations(Operations):
 
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
         work = self._inserts(statement, rows)
-        return work if _is_single(work) else work._replace(again=lambda: self.insert(statement, rows))
+        return work if isinstance(work, Request) else work._replace(again=lambda: self.insert(statement, rows))
 
     def _inserts(self, statement: Insert, rows: Sequence[Row]) -> Work:
         made_here = self._uuid_column(statement)
         if made_here is not None:
-            return Work(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
+            return Steps(_at(statement.table, self._insert_with_uuids(statement, rows)), True, len(rows) > 1)
         sql: Sql = self._sql(statement, self._mysql.insert)
         if len(rows) == 1 and (self._mariadb or not statement.returning):
             kind = Written if statement.returning else Stored
-            return Work(kind(sql.text, sql.parameters(rows[0]), statement.table), True)
+            return kind(sql.text, sql.parameters(rows[0]), statement.table)
         several = len(rows) > 1  # the driver may send them as more than one statement
         if statement.returning and not self._mariadb:
-            return Work(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
-        return Work(_at(statement.table, self._insert(statement, sql, rows)), True, several)
+            return Steps(_at(statement.table, self._insert_numbered(sql, rows)), True, several)
+        return Steps(_at(statement.table, self._insert(statement, sql, rows)), True, several)
 
     def _insert_numbered(self, sql: Sql, rows: Sequence[Row]) -> Operation[list[Row]]:
         made: list[Row] = []
         for row in rows:
-            answer = yield Request(sql.text, sql.parameters(row), counts=True)
+            answer = yield Reached(sql.text, sql.parameters(row))
             made.append((answer.made,))
         return made
 
@@ -110,51 +110,51 @@ class MySQLOperations(Operations):
     def _change_one(self, statement: Update | Increment, values: Values) -> Work:
         change: ChangeOne = self._sql(statement, self._compile_change)
         operation = _at(statement.table, change.run(values))
-        return Work(operation, True, True, again=lambda: self._change_one(statement, values))
+        return Steps(operation, True, True, again=lambda: self._change_one(statement, values))
 
     def _compile_change(self, statement: Update | Increment) -> ChangeOne:
         return ChangeOne(self._mysql, statement)
 
     def update_many(self, statement: Update, values: Values) -> Work:
-        work = super().update_many(statement, values)
-        operation = _at(statement.table, _operation(work))
+        work = _steps(super().update_many(statement, values))
+        operation = _at(statement.table, work.operation)
         return work._replace(operation=operation, again=lambda: self.update_many(statement, values))
 
     # ----- delete
 
     def delete(self, statement: Delete, values: Values) -> Work:
         work = self._deletes(statement, values)
-        return work if _is_single(work) else work._replace(again=lambda: self.delete(statement, values))
+        return work if isinstance(work, Request) else work._replace(again=lambda: self.delete(statement, values))
 
     def _deletes(self, statement: Delete, values: Values) -> Work:
         if self._eraser.is_lost(statement.table):
-            return Work(self._eraser.delete(statement, values), True, True)
+            return Steps(self._eraser.delete(statement, values), True, True)
         needed = self._eraser.is_needed(statement.table)
         sql, counting = self._sql(statement, self._compile_delete)
         if not needed and counting is None:
-            return Work(Request(sql.text, sql.parameters(values), counts=True), True)
-        work = super().delete(statement, values)
+            return Reached(sql.text, sql.parameters(values), True)
+        work = _steps(super().delete(statement, values))
         if not needed:
             return work
         return work._replace(operation=self._delete_all(statement, values, work), several=True)
 
-    def _delete_all(self, statement: Delete, values: Values, work: Work) -> Operation[int]:
+    def _delete_all(self, statement: Delete, values: Values, work: Steps) -> Operation[int]:
         try:
-            reached: int = yield from _operation(work)
+            reached: int = yield from work.operation
         except ForeignKeyViolationError:
             return (yield from self._eraser.delete(statement, values))
         return reached
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
         work = self._consumes(statement, values)
-        return work if _is_single(work) else work._replace(again=lambda: self.consume_one(statement, values))
+        return work if isinstance(work, Request) else work._replace(again=lambda: self.consume_one(statement, values))
 
     def _consumes(self, statement: Delete, values: Values) -> Work:
         if self._mariadb and not self._eraser.is_needed(statement.table):
             sql: Sql = self._sql(statement, self._mysql.delete)
-            return Work(OneRow(sql.text, sql.parameters(values)), True)
+            return OneRow(sql.text, sql.parameters(values), True)
         sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_consume)
-        return Work(self._consume(statement, sqls, values), True, True)
+        return Steps(self._consume(statement, sqls, values), True, True)
 
     def _compile_consume(self, statement: Delete) -> tuple[Sql, Sql]:
         table = statement.table
@@ -174,7 +174,7 @@ class MySQLOperations(Operations):
             yield from self._eraser.erase(table, [row])
             return answer.rows[0][width:]
         try:
-            yield Request(remove.text, remove.parameters(tuple(row[name] for name in table.primary_key)), counts=True)
+            yield Reached(remove.text, remove.parameters(tuple(row[name] for name in table.primary_key)))
         except ForeignKeyViolationError:
             if not self._eraser.is_needed(table):
                 raise
@@ -188,24 +188,19 @@ class MySQLOperations(Operations):
         one: UpsertOne = self._sql(statement, self._compile_upsert_one)
         inside = _at(statement.table, one.inside(values))
         alone = _at(statement.table, one.alone(values))
-        return Work(inside, True, True, alone, lambda: self.upsert(statement, values))
+        return Steps(inside, True, True, alone, lambda: self.upsert(statement, values))
 
     def _compile_upsert_one(self, statement: Upsert) -> UpsertOne:
         return UpsertOne(self._mysql, statement)
-
-
-def _is_single(work: Work) -> bool:
-    """Whether it is one statement, which can be sent again as it is."""
-    return isinstance(work.operation, Request)
 
 
 def _with_returned(statement: Insert) -> Insert:
     return Insert(table=statement.table, columns=(*statement.returning, *statement.columns), returning=())
 
 
-def _operation(work: Work) -> Operation[Any]:
-    assert not isinstance(work.operation, Request)
-    return work.operation
+def _steps(work: Work) -> Steps:
+    assert not isinstance(work, Request)
+    return work
 
 
 def _at(table: Table, operation: Operation[Any]) -> Operation[Any]:

@@ -3,13 +3,14 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import uniform
 from typing import Any, Final
 
-from auth_adapters.backends.sql.operations import Request, Work
+from auth_adapters.backends.sql.operations import Steps, Work
 from auth_adapters.errors import TransientError
 
-__all__ = ["once_more", "retrying"]
+__all__ = ["itself", "once_more", "retrying"]
 
 DEADLOCK: Final = 1213
 ATTEMPTS: Final = 8
@@ -30,8 +31,13 @@ async def retrying(perform: Callable[[Work], Awaitable[Any]], work: Work) -> Any
 
 async def once_more(work: Work, error: TransientError, attempt: int) -> Work:
     """The same work for another attempt, after a pause. Raises the error where it is not for us to try again."""
-    single = work.writes and isinstance(work.operation, Request)
-    if error.code != DEADLOCK or attempt == ATTEMPTS or not (single or work.again):
+    again = work.again if isinstance(work, Steps) else partial(itself, work) if work.writes else None
+    if error.code != DEADLOCK or attempt == ATTEMPTS or again is None:
         raise error
     await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
-    return work.again() if work.again else work
+    return again()
+
+
+def itself(work: Work) -> Work:
+    """The same again: a statement alone can be sent once more as it is."""
+    return work

@@ -8,6 +8,7 @@ import asyncpg
 
 from auth_adapters.backends.postgresql.errors import postgresql_error
 from auth_adapters.backends.postgresql.options import PostgreSQLOptions
+from auth_adapters.backends.postgresql.prepared import Prepared, goes_straight, prepare
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
 from auth_adapters.backends.sql.watch import Watch, Watched
@@ -25,19 +26,17 @@ BEGIN: Final[dict[Isolation | None, str]] = {
 }
 KIND: Final = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean"
 STEPPED_DOWN: Final = "25006"
-
-
 MAX_PREPARED: Final = 512
 
 
 class _OurConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection of our own, which keeps its prepared statements by their text."""
+    """A connection of our own, which keeps its prepared statements by their text. watched: what times them."""
 
-    __slots__ = ("prepared",)
+    __slots__ = ("prepared", "watched")
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.prepared: dict[str, Any] = {}
+        self.prepared: dict[str, Prepared] = {}
 
 
 class PostgreSQLDriver(Driver):
@@ -79,6 +78,7 @@ class PostgreSQLDriver(Driver):
     async def _connect(self, host: str, port: int, kind: str | None) -> Any:
         """To one host. (asyncpg can tell the kinds apart too, but leaves open the connections that it turns down.)"""
         connection = await asyncpg.connect(host=host, port=port, timeout=None, **self._arguments)
+        connection.watched = Watched(self._watch, connection)
         if kind in (None, "any"):
             return connection
         try:
@@ -136,7 +136,8 @@ class PostgreSQLDriver(Driver):
                     await connection.executemany(request.text, request.parameters)
                     return Answer([], 0)
                 if request.counts:
-                    return Answer([], _reached(await connection.execute(request.text, *request.parameters)))
+                    status = await connection.execute(request.text, *request.parameters)
+                    return Answer([], _reached(status.encode()))
                 return Answer(await self._fetch(connection, request.text, *request.parameters), 0)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
@@ -157,7 +158,8 @@ class PostgreSQLDriver(Driver):
 
     def _watched(self, connection: Any) -> Watched:
         """The time of a statement; on connections of the application, how long one may take is for it to say."""
-        return Watched(self._watch if type(connection) is _OurConnection else self._patience, connection)
+        ours: bool = type(connection) is _OurConnection
+        return connection.watched if ours else Watched(self._patience, connection)
 
     def _failure(self, connection: Any, error: Exception) -> AuthAdapterError:
         failure = postgresql_error(error, self.layout)
@@ -170,15 +172,33 @@ class PostgreSQLDriver(Driver):
 class PreparingDriver(PostgreSQLDriver):
     """Connections of our own, each of which prepares a statement once."""
 
+    def __init__(self, options: PostgreSQLOptions) -> None:
+        super().__init__(options)
+        self._straight: bool | None = None
+
+    async def _connect(self, host: str, port: int, kind: str | None) -> Any:
+        connection = await super()._connect(host, port, kind)
+        if self._straight is not None:
+            return connection
+        try:
+            self._straight = await goes_straight(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        if self._straight:
+            return connection
+        connection.terminate()  # who knows what the trial has done to it
+        return await super()._connect(host, port, kind)
+
     async def ask(self, connection: Any, request: Request) -> Any:
         if type(connection) is not _OurConnection:
             return await super().ask(connection, request)
         failure: AuthAdapterError | None = None
         try:
-            with Watched(self._watch, connection):
-                statement = connection.prepared.get(request.text) or await self._prepare(connection, request.text)
-                rows = await statement.fetch(*request.parameters)
-            return _reached(statement.get_statusmsg()) if request.counts else request.result(rows)
+            with connection.watched:
+                prepared = connection.prepared.get(request.text) or await self._prepare(connection, request.text)
+                rows, status, _ = await prepared.execute(prepared.state, request.parameters, "", 0, True, None)
+            return _reached(status) if request.counts else request.result(rows)
         except asyncpg.InvalidCachedStatementError as error:
             connection.prepared.clear()
             if connection.is_in_transaction():
@@ -192,27 +212,26 @@ class PreparingDriver(PostgreSQLDriver):
     async def _fetch(self, connection: Any, text: str, *parameters: Any) -> Any:
         if type(connection) is not _OurConnection:
             return await connection.fetch(text, *parameters)  # one that the application has bound
-        statement = connection.prepared.get(text)
-        if statement is None:
-            statement = await self._prepare(connection, text)
+        prepared = connection.prepared.get(text) or await self._prepare(connection, text)
         try:
-            return await statement.fetch(*parameters)
+            return await prepared.fetch(parameters)
         except asyncpg.InvalidCachedStatementError:
             connection.prepared.clear()
             if connection.is_in_transaction():
                 raise
         # the table was changed meanwhile: prepared anew it fits
-        return await (await self._prepare(connection, text)).fetch(*parameters)
+        return await (await self._prepare(connection, text)).fetch(parameters)
 
-    async def _prepare(self, connection: Any, text: str) -> Any:
+    async def _prepare(self, connection: Any, text: str) -> Prepared:
         if len(connection.prepared) >= MAX_PREPARED:
             connection.prepared.pop(next(iter(connection.prepared)))
-        statement = connection.prepared[text] = await connection.prepare(text)
-        return statement
+        made: Prepared = await prepare(connection, text, straight=self._straight is True)
+        connection.prepared[text] = made
+        return made
 
 
-def _reached(status: str) -> int:
-    return int(status.rpartition(" ")[2])
+def _reached(status: bytes) -> int:
+    return int(status.rpartition(b" ")[2])
 
 
 def driver_of(options: PostgreSQLOptions) -> PostgreSQLDriver:

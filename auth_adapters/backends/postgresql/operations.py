@@ -5,7 +5,7 @@ from typing import Any
 
 from auth_adapters.backends.postgresql.compiler import DEFAULT_SCHEMA, PostgreSQLCompiler
 from auth_adapters.backends.sql.compiler import Sql
-from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Request, Work
+from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Reached, Request, Steps, Work
 from auth_adapters.errors import TransientError
 from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
@@ -54,11 +54,11 @@ class PostgreSQLOperations(Operations):
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
         sql, forced = self._sql(statement, self._compile_insert)
         if forced is not None:
-            return Work(self._insert_forced(statement, sql, rows, forced), True, True)
+            return Steps(self._insert_forced(statement, sql, rows, forced), True, True)
         if len(rows) > 1:
-            return Work(self._insert(statement, sql, rows), True, True)
+            return Steps(self._insert(statement, sql, rows), True, True)
         kind = Request if statement.returning else Stored
-        return Work(kind(sql.text, sql.parameters(rows[0])), True)
+        return kind(sql.text, sql.parameters(rows[0]), True)
 
     def _compile_insert(self, statement: Insert) -> tuple[Sql, str | None]:
         return self._compiler.insert(statement), _forced_serial(statement)
@@ -72,32 +72,32 @@ class PostgreSQLOperations(Operations):
 
     def update_one(self, statement: Update, values: Values) -> Work:
         sql: Sql = self._sql(statement, self._compile_update_one)
-        return Work(OneRow(sql.text, sql.parameters(values)), True)
+        return OneRow(sql.text, sql.parameters(values), True)
 
     def update_many(self, statement: Update, values: Values) -> Work:
         sql: Sql = self._sql(statement, self._compile_update_many)
-        return Work(Request(sql.text, sql.parameters(values), counts=True), True)
+        return Reached(sql.text, sql.parameters(values), True)
 
     def delete(self, statement: Delete, values: Values) -> Work:
         sql, counting = self._sql(statement, self._compile_delete)
         if counting is not None:
             return super().delete(statement, values)
-        return Work(Request(sql.text, sql.parameters(values), counts=True), True)
+        return Reached(sql.text, sql.parameters(values), True)
 
     def increment_one(self, statement: Increment, values: Values) -> Work:
         sql: Sql = self._sql(statement, self._compiler.increment)
-        return Work(OneRow(sql.text, sql.parameters(values)), True)
+        return OneRow(sql.text, sql.parameters(values), True)
 
     def consume_one(self, statement: Delete, values: Values) -> Work:
         sql: Sql = self._sql(statement, self._compiler.delete)
-        return Work(OneRow(sql.text, sql.parameters(values)), True)
+        return OneRow(sql.text, sql.parameters(values), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
         if not statement.assignments:
             sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_upsert)
-            return Work(self._insert_if_absent(sqls, values), True)
+            return Steps(self._insert_if_absent(sqls, values), True)
         sql: Sql = self._sql(statement, self._postgresql.upsert)
-        return Work(Upserted(sql.text, sql.parameters(values)), True)
+        return Upserted(sql.text, sql.parameters(values), True)
 
     def _insert_if_absent(self, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
         insert, existing = sqls

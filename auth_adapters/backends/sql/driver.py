@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from auth_adapters.backends.sql.operations import Answer, Request, run_operation
+from auth_adapters.backends.sql.operations import Answer, Request, run_work
 from auth_adapters.errors import AuthAdapterError
 from auth_adapters.physical import Row
 from auth_adapters.protocols import Isolation
@@ -61,7 +61,7 @@ class Driver(ABC):
 
     async def ask(self, connection: Any, request: Request) -> Any:
         """What an operation that is this request alone returns."""
-        return await run_operation(request, partial(self.execute, connection))
+        return await run_work(request, partial(self.execute, connection))
 
     @abstractmethod
     async def statement(self, connection: Any, text: str) -> None:

@@ -6,7 +6,7 @@ closer before it raises.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from auth_adapters.backends.sql.compiler import Parameters, Sql, SqlCompiler
 from auth_adapters.cascades import DeletePlan, Find, plan_delete
@@ -28,37 +28,55 @@ from auth_adapters.physical import (
     Values,
 )
 
-__all__ = ["Answer", "Number", "OneRow", "Operation", "Operations", "Request", "Work", "run_operation"]
+__all__ = [
+    "Answer", "Many", "Number", "OneRow", "Operation", "Operations", "Reached", "Request", "Steps", "Work", "run_work"
+]  # fmt: skip
 
 T = TypeVar("T")
 MAX_STATEMENTS = 2_048
 
 
 class Request:
-    """One statement to execute; with `many`, once for each of the parameters.
+    """One statement to execute; also the work of a verb that needs no more. writes: on the writing connection."""
 
-    counts: what is asked for is how many rows it reaches, not rows. A driver that tells only one of them goes by this.
-    """
+    __slots__ = ("parameters", "text", "writes")
 
-    __slots__ = ("counts", "many", "parameters", "text")
+    many: ClassVar[bool] = False
+    """Whether it is executed once for each of the parameters."""
+    counts: ClassVar[bool] = False
+    """Whether how many rows it reaches is asked for, not rows. A driver that tells only one of them goes by this."""
+    several: ClassVar[bool] = False
 
-    def __init__(self, text: str, parameters: Any, *, many: bool = False, counts: bool = False) -> None:
+    def __init__(self, text: str, parameters: Any, writes: bool = False) -> None:  # noqa: FBT002  (hot)
         self.text: str = text
         self.parameters: Any = parameters
-        self.many: bool = many
-        self.counts: bool = counts
+        self.writes: bool = writes
 
     def result(self, rows: list[Row]) -> Any:
-        """What an operation that is this request alone returns, given its rows."""
+        """What the verb gets, given its rows."""
         return rows
 
     def answered(self, answer: "Answer") -> Any:
-        """What an operation that is this request alone returns."""
+        """What the verb gets."""
         return answer.reached if self.counts else self.result(answer.rows)
 
     def failure(self, error: AuthAdapterError) -> AuthAdapterError:
-        """The error of an operation that is this request alone."""
+        """The error of the verb."""
         return error
+
+
+class Reached(Request):
+    """A request that returns how many rows it reached."""
+
+    __slots__ = ()
+    counts = True
+
+
+class Many(Reached):
+    """A statement to be executed once for each of the parameters."""
+
+    __slots__ = ()
+    many = True
 
 
 class OneRow(Request):
@@ -90,29 +108,34 @@ class Answer(NamedTuple):
 Operation: TypeAlias = Generator[Request, Answer, T]
 
 
-class Work(NamedTuple):
+class Steps(NamedTuple):
     """An operation and what it needs. writes: the writing connection. several: a transaction around it.
 
-    A single request is an operation too: it returns what it makes of its rows. alone: the same outside any transaction,
-    where that takes another way; it commits by itself. again: the same once more, after the database has undone it.
+    alone: what needs `several` outside any transaction, where that takes another way; it commits by itself. again: the
+    same once more, after the database has undone it.
     """
 
-    operation: Operation[Any] | Request
+    operation: Operation[Any]
     writes: bool
     several: bool = False
     alone: Operation[Any] | None = None
     again: "Callable[[], Work] | None" = None
 
 
-async def run_operation(
-    operation: Operation[Any] | Request,
+Work: TypeAlias = Request | Steps
+"""What a verb has to do: one statement, or an operation."""
+
+
+async def run_work(
+    work: Work,
     execute: Callable[[Request], Awaitable[Answer]],
     *,
     told: type[BaseException] | tuple[type[BaseException], ...] = AuthAdapterError,
 ) -> Any:
     """Answer an operation's requests until it returns; errors of the kind `told` are thrown into it."""
-    if isinstance(operation, Request):
-        return await _run_request(operation, execute)
+    if isinstance(work, Request):
+        return await _run_request(work, execute)
+    operation = work.operation
     try:
         request = next(operation)
         while True:
@@ -157,7 +180,7 @@ class Operations:
     def insert(self, statement: Insert, rows: Sequence[Row]) -> Work:
         """Store rows; for each the values the database made."""
         sql: Sql = self._sql(statement, self._compiler.insert)
-        return Work(self._insert(statement, sql, rows), True, len(rows) > 1)
+        return Steps(self._insert(statement, sql, rows), True, len(rows) > 1)
 
     def _insert(self, statement: Insert, sql: Sql, rows: Sequence[Row]) -> Operation[list[Row]]:
         made: list[Row] = []
@@ -167,7 +190,7 @@ class Operations:
                     answer = yield Request(sql.text, sql.parameters(row))
                     made.append(answer.rows[0] if statement.returning else ())
             else:
-                yield Request(sql.text, [sql.parameters(row) for row in rows], many=True, counts=True)
+                yield Many(sql.text, [sql.parameters(row) for row in rows])
                 made = [()] * len(rows)
         except ForeignKeyViolationError as error:
             written = [dict(zip(statement.columns, row, strict=True)) for row in rows]
@@ -178,17 +201,17 @@ class Operations:
     def select(self, statement: Select, values: Values) -> Work:
         """The rows asked for."""
         sql: Sql = self._sql(statement, self._compiler.select)
-        return Work(Request(sql.text, sql.parameters(values)), False)
+        return Request(sql.text, sql.parameters(values))
 
     def count(self, statement: Count, values: Values) -> Work:
         """How many rows match."""
         sql: Sql = self._sql(statement, self._compiler.count)
-        return Work(Number(sql.text, sql.parameters(values)), False)
+        return Number(sql.text, sql.parameters(values))
 
     def update_one(self, statement: Update, values: Values) -> Work:
         """Change one row and return it."""
         sql: Sql = self._sql(statement, self._compile_update_one)
-        return Work(self._one(sql, values, statement), True)
+        return Steps(self._one(sql, values, statement), True)
 
     def _compile_update_one(self, statement: Update) -> Sql:
         return self._compiler.update(statement, one=True)
@@ -199,20 +222,20 @@ class Operations:
     def update_many(self, statement: Update, values: Values) -> Work:
         """Change every row that matches; how many."""
         sql: Sql = self._sql(statement, self._compile_update_many)
-        return Work(self._reached(sql, values, statement), True)
+        return Steps(self._reached(sql, values, statement), True)
 
     def increment_one(self, statement: Increment, values: Values) -> Work:
         """Add to one row and return it."""
         sql: Sql = self._sql(statement, self._compiler.increment)
-        return Work(self._one(sql, values, statement), True)
+        return Steps(self._one(sql, values, statement), True)
 
     def delete(self, statement: Delete, values: Values) -> Work:
         """Remove rows; how many matched, those included that a cascade of others removed before their turn."""
         sqls: tuple[Sql, Sql | None] = self._sql(statement, self._compile_delete)
         sql, counting = sqls
         if counting is None:
-            return Work(self._reached(sql, values, statement), True)
-        return Work(self._delete_counted(sql, counting, values, statement), True, True)
+            return Steps(self._reached(sql, values, statement), True)
+        return Steps(self._delete_counted(sql, counting, values, statement), True, True)
 
     def _compile_delete(self, statement: Delete) -> tuple[Sql, Sql | None]:
         """The DELETE, and the count before it where the database's own count leaves out what cascades removed."""
@@ -237,12 +260,12 @@ class Operations:
     def consume_one(self, statement: Delete, values: Values) -> Work:
         """Remove one row and return it."""
         sql: Sql = self._sql(statement, self._compiler.delete)
-        return Work(self._one(sql, values, statement), True)
+        return Steps(self._one(sql, values, statement), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
         """Insert, or change the row that has the key."""
         sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_upsert)
-        return Work(self._upsert(statement, sqls, values), True, True)
+        return Steps(self._upsert(statement, sqls, values), True, True)
 
     def _compile_upsert(self, statement: Upsert) -> tuple[Sql, Sql]:
         return self._compiler.upsert_insert(statement), self._compiler.upsert_existing(statement)
@@ -270,7 +293,7 @@ class Operations:
 
     def _reached(self, sql: Sql, values: Values, statement: Update | Delete) -> Operation[int]:
         try:
-            answer = yield Request(sql.text, sql.parameters(values), counts=True)
+            answer = yield Reached(sql.text, sql.parameters(values))
         except ForeignKeyViolationError as error:
             yield from self._explain(statement, values, error)
             raise

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as SqlTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.pool import StaticPool
 
-from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work, run_operation
+from auth_adapters.backends.sql.operations import Answer, Operations, Request, Work, run_work
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities, Storage
@@ -137,7 +137,7 @@ class Runner:
     async def run(self, work: Work) -> Any:
         """Answer an operation's requests until it returns."""
         # a statement of ours ends even when its caller is cancelled, and the operation puts back what it has set
-        return await run_operation(work.operation, self._execute, told=(AuthAdapterError, asyncio.CancelledError))
+        return await run_work(work, self._execute, told=(AuthAdapterError, asyncio.CancelledError))
 
     async def _execute(self, request: Request) -> Answer:
         parameters = [tuple(row) for row in request.parameters] if request.many else tuple(request.parameters)

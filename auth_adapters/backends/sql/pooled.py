@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from auth_adapters.backends.sql.connections import Connections, Lease, PoolFigures
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operations, Request, Work, run_operation
+from auth_adapters.backends.sql.operations import Operations, Request, Work, run_work
 from auth_adapters.backends.sql.owned import RunnerTransaction, Runs
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
@@ -134,11 +134,10 @@ class PooledBackend(SqlVerbs):
     async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
         """An operation by itself: committed when it returns."""
         lease = pool.take() or await pool.acquire()
-        operation = work.operation
         try:
-            if isinstance(operation, Request):
+            if isinstance(work, Request):
                 self.statements += 1
-                result: Any = await driver.ask(lease.connection, operation)
+                result: Any = await driver.ask(lease.connection, work)
             elif work.alone is not None:
                 result = await self.run(driver, lease.connection, work._replace(operation=work.alone))
             elif work.several:
@@ -148,7 +147,7 @@ class PooledBackend(SqlVerbs):
             else:
                 result = await self.run(driver, lease.connection, work)
         except BaseException as error:
-            await _settle(pool, lease, error, dirty=work.several or work.alone is not None)
+            await _settle(pool, lease, error, dirty=work.several)
             if not isinstance(error, TransientError):
                 raise
             undone = error
@@ -163,15 +162,15 @@ class PooledBackend(SqlVerbs):
 
     async def run(self, driver: Driver, connection: Any, work: Work) -> Any:
         """An operation inside whatever transaction there is."""
-        if isinstance(work.operation, Request):
+        if isinstance(work, Request):
             self.statements += 1
-            return await driver.ask(connection, work.operation)
+            return await driver.ask(connection, work)
 
         def execute(request: Request) -> Any:
             self.statements += 1
             return driver.execute(connection, request)
 
-        return await run_operation(work.operation, execute)
+        return await run_work(work, execute)
 
     # ----- the replica
 
@@ -278,7 +277,7 @@ class DriverRunner:
 
     async def run(self, work: Work) -> Any:
         """An operation, inside whatever transaction there is."""
-        return await run_operation(work.operation, partial(self._driver.execute, self._connection))
+        return await run_work(work, partial(self._driver.execute, self._connection))
 
 
 class DriverBound(RunnerTransaction):

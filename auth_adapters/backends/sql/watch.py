@@ -1,6 +1,7 @@
 """Statements under way, and the one timer that interrupts those that take too long."""
 
 import asyncio
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -20,13 +21,13 @@ class Watch:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.alarm: asyncio.TimerHandle | None = None
 
-    def set_alarm(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+    def set_alarm(self, loop: asyncio.AbstractEventLoop) -> None:
         """There is none yet in this event loop."""
         if loop is not self.loop:
             self.loop, self.alarm = loop, None
             self.under_way.clear()
         if self.alarm is None and self.seconds is not None:
-            self.alarm = loop.call_at(now + self.seconds, self._interrupt, loop, self.seconds)
+            self.alarm = loop.call_later(self.seconds, self._interrupt, loop, self.seconds)
 
     def is_busy(self, connection: Any) -> bool:
         """Whether a statement is under way on it."""
@@ -34,12 +35,12 @@ class Watch:
 
     def _interrupt(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self.alarm = None
-        now = loop.time()
+        now = monotonic()
         for watched in self.under_way:
             if watched.interrupted:
                 continue
             if watched.since + seconds > now:
-                self.alarm = loop.call_at(watched.since + seconds, self._interrupt, loop, seconds)
+                self.alarm = loop.call_later(watched.since + seconds - now, self._interrupt, loop, seconds)
                 return
             watched.interrupt()
 
@@ -47,7 +48,8 @@ class Watch:
 class Watched:
     """A block in which a statement is under way on a connection; raises `TimeoutError` when it is interrupted.
 
-    It does what `asyncio.timeout` does, without a timer of its own.
+    It does what `asyncio.timeout` does, without a timer of its own. One serves all statements of its connection, one
+    after the other.
     """
 
     __slots__ = ("_cancelling", "_task", "_watch", "connection", "interrupted", "since")
@@ -62,10 +64,11 @@ class Watched:
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
+        self.interrupted = False
+        self.since: float = monotonic()
         watch, loop = self._watch, task.get_loop()
-        self.since: float = loop.time()
         if watch.alarm is None or loop is not watch.loop:
-            watch.set_alarm(loop, self.since)
+            watch.set_alarm(loop)
         watch.under_way[self] = None
 
     def interrupt(self) -> None:

@@ -108,8 +108,8 @@ class SQLiteBackend(SqlVerbs):
 
     def _perform(self, work: Work) -> Coroutine[Any, Any, Any]:
         if not work.writes and not self._memory:
-            if isinstance(work.operation, Request):
-                return self._reader.run(partial(self._thread.single, work.operation))
+            if isinstance(work, Request):
+                return self._reader.run(partial(self._thread.single, work))
             return self._reader.run(partial(self._thread.within, work))
         if work.several:
             return self._alone(partial(self._thread.alone, work))

@@ -64,9 +64,9 @@ class OnThread:
 
     def within(self, work: Work, connection: sqlite3.Connection) -> Any:
         """An operation inside whatever transaction there is."""
+        if isinstance(work, Request):
+            return self.single(work, connection)
         operation = work.operation
-        if isinstance(operation, Request):
-            return self.single(operation, connection)
         failure: AuthAdapterError | None = None
         try:
             request = next(operation)

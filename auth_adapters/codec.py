@@ -122,11 +122,15 @@ class ModelCodec:
         self._names = frozenset(self.fields)
         self._recipe = tuple(self._ingredient(field) for field in self.fields.values())
         key = model.primary_key
-        self._changing = {one: field for one, field in self.fields.items() if one not in key}
-        self._updating = tuple(
-            (one, field, field.field.on_update)
+        self._changing = {
+            one: (field.column, field.shadow, field.field.required, field.store)
             for one, field in self.fields.items()
-            if field.field.on_update is not MISSING
+            if one not in key
+        }
+        self._updating = tuple(
+            (one, field.field.on_update)
+            for one, field in self.fields.items()
+            if field.field.on_update is not MISSING and one not in key
         )
 
     def _ingredient(self, field: FieldCodec) -> tuple[str, bool, Convert, Any]:
@@ -212,18 +216,22 @@ class ModelCodec:
         """
         self.check_names(changes)
         encoded: dict[str, Any] = {}
-        for name, value in changes.items():
-            field = self._changing.get(name)
-            if field is None:
-                raise InvalidQueryError(f"{self.name}.{name} is part of the primary key, which does not change")
-            encoded[field.column] = stored = field.encode(value) if value is None else field.store(value)
-            if field.shadow:
-                encoded[field.shadow] = None if stored is None else stored.lower()
-        for name, field, refresh in self._updating:
+        changed = list(changes.items())
+        for name, refresh in self._updating:
             if name not in changes and name not in taken:
-                encoded[field.column] = stored = field.encode(refresh() if callable(refresh) else refresh)
-                if field.shadow:
-                    encoded[field.shadow] = None if stored is None else stored.lower()
+                changed.append((name, refresh() if callable(refresh) else refresh))
+        for name, value in changed:
+            if name not in self._changing:
+                raise InvalidQueryError(f"{self.name}.{name} is part of the primary key, which does not change")
+            column, shadow, required, store = self._changing[name]
+            if value is not None:
+                encoded[column] = stored = store(value)
+            elif required:
+                raise InvalidValueError(f"{self.name}.{name} is required")
+            else:
+                encoded[column] = stored = None
+            if shadow:
+                encoded[shadow] = None if stored is None else stored.lower()
         return encoded
 
     def check_names(self, data: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -26,8 +26,11 @@ MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
 MAX_TEXT: Final = 1_048_576
 MAX_JSON_DEPTH: Final = 30
-MOMENT: Final = "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ"
-NAIVE_MOMENT: Final = "%04d-%02d-%02d %02d:%02d:%02d.%03d"
+PAIRS: Final = tuple(f"{number:02d}" for number in range(100))
+TRIPLES: Final = tuple(f"{number:03d}" for number in range(1000))
+"""Numbers as they are written in times. (To look them up costs a third of formatting them.)"""
+RESTS: Final = tuple(timedelta(microseconds=rest) for rest in range(1000))
+"""Below a millisecond. (To subtract one costs a fifth of `replace`.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +175,7 @@ def _boolean_as_integer(where: str, value: Any) -> int:
 def check_moment(where: str, value: Any) -> datetime:
     """The value as an aware time in UTC, microseconds dropped."""
     if type(value) is datetime and value.tzinfo is UTC and not value.fold:
-        rest = value.microsecond % 1000
-        return value.replace(microsecond=value.microsecond - rest) if rest else value
+        return value - RESTS[value.microsecond % 1000]
     if not isinstance(value, datetime):
         raise _wrong(where, f"takes a datetime, not {type(value).__name__}")
     offset = value.utcoffset()
@@ -188,16 +190,12 @@ def check_moment(where: str, value: Any) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000, fold=0)
 
 
-def encode_datetime(value: datetime, spelling: str = MOMENT) -> str:
+def encode_datetime(value: datetime, between: str = "T", end: str = "Z") -> str:
     """A checked UTC time as text of fixed width, which sorts as time does."""
-    return spelling % (  # a third faster than isoformat
-        value.year,
-        value.month,
-        value.day,
-        value.hour,
-        value.minute,
-        value.second,
-        value.microsecond // 1000,
+    two, year = PAIRS, value.year
+    return (
+        f"{two[year // 100]}{two[year % 100]}-{two[value.month]}-{two[value.day]}{between}"
+        f"{two[value.hour]}:{two[value.minute]}:{two[value.second]}.{TRIPLES[value.microsecond // 1000]}{end}"
     )
 
 
@@ -221,7 +219,7 @@ def _datetime_as_naive(where: str, value: Any) -> datetime:
 def _datetime_as_naive_text(where: str, value: Any) -> str:
     if type(value) is not datetime or value.tzinfo is not UTC:
         value = check_moment(where, value)
-    return encode_datetime(value, NAIVE_MOMENT)
+    return encode_datetime(value, " ", "")
 
 
 def _from_naive(stored: datetime | str) -> datetime:

@@ -113,17 +113,11 @@ class Connections(Protocol):
 
 
 class Lease:
-    """A connection of the pool, idle or in use."""
+    """A connection of the pool, idle or in use. expires, used: moments by `time.monotonic`, `used` the last."""
 
-    __slots__ = ("connection", "expires", "fresh_until", "used")
+    __slots__ = ("connection", "expires", "used")
 
     def __init__(self, connection: Any, now: float, lifetime: float) -> None:
         self.connection: Any = connection
         self.expires: float = now + lifetime * uniform(0.9, 1.0)  # noqa: S311  (spreads replacements, no secret)
         self.used: float = now
-        self.fresh_until: float = now
-
-    def rest(self, now: float, fresh: float) -> None:
-        """It was used: for so many seconds it needs no trial."""
-        self.used = now
-        self.fresh_until = min(now + fresh, self.expires)

@@ -8,12 +8,16 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, TypeAlias
 
 from auth_adapters.backends.sql.connections import Connector, Lease, PoolFigures, PoolOptions
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
 
 __all__ = ["Pool"]
+
+Waiter: TypeAlias = tuple[float, asyncio.Future[Lease | None]]
+"""Until when, and what is handed over: a lease, or None for a place in which to make a connection."""
 
 RECOVERY: Final = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
@@ -26,11 +30,9 @@ class Pool:
         self._connector = connector
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
         self._ping_after = options.ping_after
         self._idle: deque[Lease] = deque()
-        self._waiters: deque[asyncio.Future[Lease | None]] = deque()
-        self._deadlines: deque[tuple[float, asyncio.Future[Lease | None]]] = deque()
+        self._waiters: deque[Waiter] = deque()
         self._alarm: asyncio.TimerHandle | None = None
         self._leased: set[Lease] = set()
         self._reserved = 0
@@ -49,7 +51,7 @@ class Pool:
             size=len(self._idle) + len(self._leased) + self._reserved,
             in_use=len(self._leased) + self._reserved,
             idle=len(self._idle),
-            waiting=sum(not waiter.done() for waiter in self._waiters),
+            waiting=sum(not waiter.done() for _, waiter in self._waiters),
             wait_time=self._wait_time,
             acquired=self._acquired,
             waited=self._waited,
@@ -74,13 +76,13 @@ class Pool:
         Raises `PoolTimeoutError` after `acquire_timeout`, or at once where too many wait, and what making one raises.
         """
         self._check_open()
-        started = self._time()
+        started = monotonic()
         try:
             while True:
                 if self._waiters or not (self._idle or self._has_room()):
                     waiter = self._stand_in_line()
                     try:
-                        lease = await waiter
+                        lease = await waiter[1]
                     except BaseException:
                         self._leave_line(waiter)
                         raise
@@ -98,14 +100,16 @@ class Pool:
                 if self._is_fresh(lease) or await self._usable(lease):
                     break
         finally:
-            self._wait_time += self._time() - started
+            self._wait_time += monotonic() - started
         self._acquired += 1
         return lease
 
     def _is_fresh(self, lease: Lease) -> bool:
         """Whether it can be used as it is."""
+        now = monotonic()
         return (
-            self._time() < lease.fresh_until
+            now < lease.expires
+            and now - lease.used < self._ping_after
             and lease.used > self._suspect
             and self._connector.is_alive(lease.connection)
         )
@@ -113,36 +117,34 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._leased) + self._reserved < self._options.size
 
-    def _stand_in_line(self) -> "asyncio.Future[Lease | None]":
+    def _stand_in_line(self) -> Waiter:
         if len(self._waiters) >= self._options.max_waiting:
             self._timeouts += 1
             raise PoolTimeoutError(f"{self._options.max_waiting} callers wait for a connection already (max_waiting)")
-        waiter: asyncio.Future[Lease | None] = self._loop.create_future()
+        waiter: Waiter = (monotonic() + self._options.acquire_timeout, self._loop.create_future())
         self._waiters.append(waiter)
         self._waited += 1
-        while self._deadlines and self._deadlines[0][1].done():
-            self._deadlines.popleft()
-        self._deadlines.append((self._time() + self._options.acquire_timeout, waiter))
         if self._alarm is None:
-            self._alarm = self._loop.call_at(self._deadlines[0][0], self._expire)
+            self._alarm = self._loop.call_later(self._options.acquire_timeout, self._expire)
         return waiter
 
-    def _leave_line(self, waiter: "asyncio.Future[Lease | None]") -> None:
-        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-            self._give_back(waiter.result())
+    def _leave_line(self, waiter: Waiter) -> None:
+        granted = waiter[1]
+        if granted.done() and not granted.cancelled() and granted.exception() is None:
+            self._give_back(granted.result())
         else:
             with suppress(ValueError):
                 self._waiters.remove(waiter)
 
     def _expire(self) -> None:
         """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""
-        now = self._loop.time()
+        now = monotonic()
         self._alarm = None
-        while self._deadlines:
-            deadline, waiter = self._deadlines[0]
+        while self._waiters:
+            deadline, waiter = self._waiters[0]
             if not waiter.done():
                 if deadline > now:
-                    self._alarm = self._loop.call_at(deadline, self._expire)
+                    self._alarm = self._loop.call_later(deadline - now, self._expire)
                     return
                 self._timeouts += 1
                 waiter.set_exception(
@@ -151,7 +153,7 @@ class Pool:
                         f"{self._options.size} are in use (pool_size), perhaps by transactions that do not end"
                     )
                 )
-            self._deadlines.popleft()
+            self._waiters.popleft()
 
     def _give_back(self, granted: Lease | None) -> None:
         """What was granted to a caller that no longer wants it."""
@@ -177,7 +179,7 @@ class Pool:
             self._room()
             raise
         self._reserved -= 1
-        lease = Lease(connection, self._loop.time(), self._options.max_lifetime)
+        lease = Lease(connection, monotonic(), self._options.max_lifetime)
         self._leased.add(lease)
         self._opened += 1
         if self._closed:
@@ -187,8 +189,7 @@ class Pool:
 
     async def _usable(self, lease: Lease) -> bool:
         """Whether a leased connection that is not fresh can be used; one that cannot is dropped."""
-        now = self._time()
-        if now >= lease.expires:
+        if monotonic() >= lease.expires:
             self._retire(lease)
             return False
         if not self._connector.is_alive(lease.connection):
@@ -209,7 +210,7 @@ class Pool:
 
     def release(self, lease: Lease) -> None:
         """Give a connection back, unharmed."""
-        now = self._time()
+        now = monotonic()
         if self._closed or now >= lease.expires:
             if lease in self._leased:  # closing does not wait for ever: it may have been ended already
                 self._retire(lease)
@@ -217,9 +218,9 @@ class Pool:
         if not self._connector.is_alive(lease.connection):
             self.discard(lease)
             return
-        lease.rest(now, self._ping_after)
+        lease.used = now
         while self._waiters:
-            waiter = self._waiters.popleft()
+            _, waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(lease)
                 return
@@ -231,7 +232,7 @@ class Pool:
     def discard(self, lease: Lease) -> None:
         """Give back a connection that is lost. Those that lie idle are tried before their next use."""
         self._lost += 1
-        self._suspect = self._loop.time()
+        self._suspect = monotonic()
         self._drop(lease)
 
     def interrupted(self, lease: Lease) -> asyncio.Task[None]:
@@ -281,7 +282,7 @@ class Pool:
     def _room(self) -> None:
         """There is room for one more connection: for whoever waits first. (Or nobody is left, when closing.)"""
         while self._waiters and not self._closed:
-            waiter = self._waiters.popleft()
+            _, waiter = self._waiters.popleft()
             if not waiter.done():
                 self._reserved += 1
                 waiter.set_result(None)
@@ -291,7 +292,7 @@ class Pool:
 
     def _tend(self) -> None:
         """Close what was idle for too long."""
-        now = self._loop.time()
+        now = monotonic()
         oldest = now
         for lease in list(self._idle):
             if now - lease.used >= self._options.max_idle or now >= lease.expires:
@@ -301,7 +302,7 @@ class Pool:
                 oldest = min(oldest, lease.used)
         self._timer = None
         if self._idle:
-            self._timer = self._loop.call_at(oldest + self._options.max_idle, self._tend)
+            self._timer = self._loop.call_later(oldest + self._options.max_idle - now, self._tend)
 
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -319,8 +320,7 @@ class Pool:
         for timer in (self._timer, self._alarm):
             if timer is not None:
                 timer.cancel()
-        self._deadlines.clear()
-        for waiter in self._waiters:
+        for _, waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(AdapterStateError("the adapter was closed"))
         self._waiters.clear()

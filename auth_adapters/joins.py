@@ -61,10 +61,11 @@ class Link(NamedTuple):
 
 
 class InRow(NamedTuple):
-    """A joined record that comes in the parent's row: the values from `start` on, present if `marker` is not NULL."""
+    """A joined record in its parent's row, from `start` to `end`: present if the value at `marker` is not NULL."""
 
     name: str
     start: int
+    end: int
     marker: int
     decode: Decoder
 
@@ -80,8 +81,8 @@ class JoiningDecoder:
 
     def __call__(self, row: Row) -> Record:
         record = self.decode(row)
-        for name, start, marker, decode in self.in_row:
-            record[name] = None if row[marker] is None else decode(row[start:marker])
+        for name, start, end, marker, decode in self.in_row:
+            record[name] = None if row[marker] is None else decode(row[start:end])
         return record
 
 
@@ -185,7 +186,8 @@ def plan_joins(
         child = codec.model(one.join.model)
         fields = child.selected(one.join.select)
         where = compile_predicate(child, one.where.predicate(), first_slot + len(encoders))
-        columns = (*(field.column for field in fields), link.child_column)
+        wanted = tuple(field.column for field in fields)
+        columns = wanted if link.child_column in wanted else (*wanted, link.child_column)
         ones.append(
             JoinOne(
                 table=child.table,
@@ -195,7 +197,8 @@ def plan_joins(
                 condition=where.condition,
             )
         )
-        in_row.append(InRow(name=one.name, start=start, marker=start + len(fields), decode=Decoder(fields)))
+        end, marker = start + len(wanted), start + columns.index(link.child_column)
+        in_row.append(InRow(name=one.name, start=start, end=end, marker=marker, decode=Decoder(fields)))
         encoders += where.encoders
         start += len(columns)
     return Joining(

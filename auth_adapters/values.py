@@ -31,6 +31,9 @@ TRIPLES: Final = tuple(f"{number:03d}" for number in range(1000))
 """Numbers as they are written in times. (To look them up costs a third of formatting them.)"""
 RESTS: Final = tuple(timedelta(microseconds=rest) for rest in range(1000))
 """Below a millisecond. (To subtract one costs a fifth of `replace`.)"""
+AWARE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+NAIVE: Final = datetime(2000, 1, 1)  # noqa: DTZ001  (as some databases have it)
+"""One moment: what lies between is the same with a time zone and without, and costs less than `replace`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +215,7 @@ def _datetime_as_text(where: str, value: Any) -> str:
 
 def _datetime_as_naive(where: str, value: Any) -> datetime:
     if type(value) is datetime and value.tzinfo is UTC and not value.fold:
-        return value.replace(microsecond=value.microsecond // 1000 * 1000, tzinfo=None)
+        return NAIVE + (value - AWARE - RESTS[value.microsecond % 1000])
     return check_moment(where, value).replace(tzinfo=None)
 
 
@@ -225,7 +228,7 @@ def _datetime_as_naive_text(where: str, value: Any) -> str:
 def _from_naive(stored: datetime | str) -> datetime:
     if isinstance(stored, str):  # as it was sent
         return datetime.fromisoformat(stored + "Z")
-    return stored.replace(tzinfo=UTC)
+    return AWARE + (stored - NAIVE)
 
 
 def _datetime(where: str, field: Field, storage: Storage) -> ValueCodec:

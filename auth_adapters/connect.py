@@ -74,10 +74,10 @@ def connect(
     PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
     target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
     replica), channel_binding, gssencmode. Of MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl,
-    lock_timeout (10), unix_socket, charset, read_url. Of MongoDB: pool_size, connect_timeout, acquire_timeout,
-    statement_timeout and max_idle as above, server_selection_timeout (30), w ("majority"), journal, wtimeout,
-    read_concern, read_preference, ttl and validators (False), and PyMongo's own by PyMongo's names. connection_limit
-    and pool_timeout are other names of pool_size and acquire_timeout.
+    lock_timeout (10), prepared_statements (True), unix_socket, charset, read_url. Of MongoDB: pool_size,
+    connect_timeout, acquire_timeout, statement_timeout and max_idle as above, server_selection_timeout (30), w
+    ("majority"), journal, wtimeout, read_concern, read_preference, ttl and validators (False), and PyMongo's own by
+    PyMongo's names. connection_limit and pool_timeout are other names of pool_size and acquire_timeout.
 
     Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
     """

@@ -1,9 +1,12 @@
 """What an administrator does to a database of MySQL or MariaDB, and the errors of those servers."""
 
 import asyncio
+import struct
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+from asyncmy.constants.COMMAND import COM_STMT_CLOSE
 
 import servers
 from auth_adapters import (
@@ -14,10 +17,12 @@ from auth_adapters import (
     NotNullViolationError,
     TableMissingError,
     connect,
+    field,
 )
+from auth_adapters.backends.mysql.prepared import MAX_PREPARED
 from conformance_tests.resilience.outside import Outside, patience
 
-__all__ = ["OutsideMySQL", "TestConnecting", "TestErrors", "TestReplica", "TestTls"]
+__all__ = ["OutsideMySQL", "TestConnecting", "TestErrors", "TestPrepared", "TestReplica", "TestTls"]
 
 ZONES = {"Pacific/Chatham": "+12:45", "America/St_Johns": "-03:30", "UTC": "+00:00"}
 
@@ -105,6 +110,72 @@ class TestConnecting:
             outside.terminate_connections()
             await asyncio.sleep(0.2)
             assert await db.count(USER) == 0
+
+
+@pytest.mark.asyncio
+class TestPrepared:
+    """Statements that the server keeps."""
+
+    @staticmethod
+    def kept(outside: OutsideMySQL) -> int:
+        """How many it keeps for all."""
+        ((_, number),) = outside.run("SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")
+        return int(number)
+
+    @pytest.mark.parametrize("prepares", [True, False])
+    async def test_what_is_repeated_is_prepared_unless_the_option_says_no(
+        self, outside: OutsideMySQL, prepares: bool
+    ) -> None:
+        async with outside.connect(pool_size=1, prepared_statements=prepares) as db:
+            await db.create_tables()
+            before = self.kept(outside)
+            for number in range(4):
+                made = await db.create(USER, {"email": f"100%s{number}", "name": "?"})
+                assert await db.find_one(USER, {"email": f"100%s{number}"}) == made
+            assert self.kept(outside) - before == (2 if prepares else 0)
+
+    async def test_it_keeps_a_bounded_number(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(pool_size=1) as db:
+            await db.create_tables()
+            await db.create(USER, {"email": "a", "name": "A"})
+            before = self.kept(outside)
+            for _ in range(3):
+                for number in range(MAX_PREPARED + 20):
+                    emails = [str(one) for one in range(number)] + ["a"]
+                    assert await db.count(USER, field("email").in_(emails)) == 1
+            assert self.kept(outside) - before <= MAX_PREPARED
+            for _ in range(4):
+                assert await db.count(USER, {"email": "a"}) == 1
+            assert 0 < self.kept(outside) - before <= MAX_PREPARED
+
+    async def test_a_server_that_keeps_no_more_is_asked_all_the_same(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(pool_size=1) as db:
+            await db.create_tables()
+            outside.run("SET GLOBAL max_prepared_stmt_count = 0")
+            try:
+                for number in range(4):
+                    made = await db.create(USER, {"email": f"a{number}"})
+                    assert await db.update(USER, {"id": made["id"]}, {"name": "A"}) == {
+                        **made, "name": "A", "updated_at": ANY
+                    }  # fmt: skip
+            finally:
+                outside.run("SET GLOBAL max_prepared_stmt_count = 16382")
+
+    async def test_a_statement_that_the_server_has_forgotten_is_sent_as_text(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(pool_size=1) as db:
+            assert isinstance(db, BackendAdapter)
+            backend: Any = db.backend
+            await db.create_tables()
+            for number in range(4):
+                await db.create(USER, {"email": f"a{number}"})
+                await db.count(USER, {"email": "a1"})
+            lease = backend._opened().take()
+            for statement in list(lease.connection.prepared._kept.values()):
+                await lease.connection._execute_command(COM_STMT_CLOSE, struct.pack("<I", statement._statement_id))
+            backend._opened().release(lease)
+            await db.create(USER, {"email": "b"})
+            assert await db.count(USER, {"email": "a1"}) == 1
+            assert await db.count(USER) == 5
 
 
 @pytest.mark.asyncio

@@ -13,6 +13,7 @@ from asyncmy.cursors import Cursor
 
 from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
 from auth_adapters.backends.mysql.options import MySQLOptions
+from auth_adapters.backends.mysql.prepared import PreparedStatements
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
 from auth_adapters.backends.sql.watch import Watch, Watched
@@ -41,10 +42,11 @@ class QuietCursor(Cursor):
 class PromptConnection(Connection):
     """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for.
 
-    watched: what times its statements.
+    watched: what times its statements. prepared: those that are.
     """
 
     watched: Watched
+    prepared: PreparedStatements | None = None
 
     def close(self) -> None:
         transport = getattr(self, "_transport", None)
@@ -124,6 +126,8 @@ class MySQLDriver(Driver):
     async def _connected(self, arguments: Mapping[str, Any]) -> Any:
         connection = PromptConnection(**arguments)  # type: ignore[no-untyped-call]
         connection.watched = Watched(self._watch, connection)
+        if self._options.prepared_statements:
+            connection.prepared = PreparedStatements(connection)
         await connection.connect()
         return connection
 
@@ -194,8 +198,7 @@ class MySQLDriver(Driver):
     async def ask(self, connection: Any, request: Request) -> Any:
         try:
             with self._watched(connection):
-                await connection.query(_written(connection, request.text, request.parameters, self.max_packet))
-                result = connection._result
+                result = await self._send(connection, request.text, request.parameters)
             return _matched(result) if request.counts else request.result(list(result.rows or ()))
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
@@ -225,11 +228,19 @@ class MySQLDriver(Driver):
             with self._watched(connection):
                 if many:
                     return await _execute_many(connection, text, parameters)
-                await connection.query(_written(connection, text, parameters, self.max_packet))
-                return connection._result
+                return await self._send(connection, text, parameters)
         except Exception as error:  # noqa: BLE001  (mapped at one place)
             failure = self._failure(connection, error)
         raise failure from None
+
+    async def _send(self, connection: Any, text: str, parameters: Sequence[Any]) -> Any:
+        """What asyncmy has of a statement's result."""
+        if parameters and (prepared := getattr(connection, "prepared", None)):
+            result = await prepared.execute(text, parameters, self.max_packet)
+            if result is not None:
+                return result
+        await connection.query(_written(connection, text, parameters, self.max_packet))
+        return connection._result
 
     def _watched(self, connection: Any) -> Watched:
         watched: Watched = getattr(connection, "watched", None) or Watched(self._watch, connection)

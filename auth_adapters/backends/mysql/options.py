@@ -16,7 +16,8 @@ class MySQLOptions:
     hosts: host and port, tried in order; a host that begins with a slash is the path of a Unix socket. ssl: a mode as
     MySQL's own client knows it, or a context. ssl_ca, ssl_cert, ssl_key: paths of files. Times in seconds, None for no
     limit: connect_timeout for each host, statement_timeout for each statement, lock_timeout for the wait for a row
-    that another transaction holds (whole seconds).
+    that another transaction holds (whole seconds). prepared_statements: whether what a connection repeats is
+    prepared on the server.
     """
 
     hosts: tuple[tuple[str, int], ...] = (("localhost", 3306),)
@@ -30,6 +31,7 @@ class MySQLOptions:
     connect_timeout: float = 10.0
     statement_timeout: float | None = 30.0
     lock_timeout: int | None = 10
+    prepared_statements: bool = True
 
     def context(self) -> tls.SSLContext | None:
         """The TLS context that these options ask for; None for none."""

@@ -48,6 +48,7 @@ def _options(url: DatabaseUrl, given: GivenOptions, connect_timeout: float) -> M
         connect_timeout=connect_timeout,
         statement_timeout=given.seconds("statement_timeout", "read_timeout", default=30.0) or None,
         lock_timeout=given.count("lock_timeout", default=10),
+        prepared_statements=given.flag("prepared_statements") is not False,
         **_tls(given),
     )
 

@@ -1,10 +1,16 @@
 """One connection's thread, and who may write: batches, turns, cancellation, locks of other processes."""
 
 import asyncio
+import gc
+import os
 import random
 import sqlite3
 import sys
-from contextlib import closing
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +20,7 @@ import pytest
 from auth_adapters import (
     SESSION,
     USER,
+    AdapterStateError,
     BackendAdapter,
     BackendError,
     ForeignKeyViolationError,
@@ -25,9 +32,8 @@ from auth_adapters import (
 )
 from auth_adapters.backends.sqlite import SQLiteBackend
 from auth_adapters.backends.sqlite.lane import Gate, Lane
+from auth_adapters.backends.sqlite.service import Bell
 from auth_adapters.schema import Extension, Field, Model, auth_schema
-
-pytestmark = pytest.mark.asyncio
 
 
 def give(number: int, connection: sqlite3.Connection) -> int:
@@ -40,6 +46,11 @@ def pragma(name: str, connection: sqlite3.Connection) -> Any:
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
+def open_files() -> set[Path]:
+    """Of this process, by number."""
+    return set(Path("/proc/self/fd").iterdir())
+
+
 async def opened(path: Path) -> Lane:
     """A lane on a file."""
     lane = Lane(str(path), timeout=1, setup=())
@@ -47,6 +58,7 @@ async def opened(path: Path) -> Lane:
     return lane
 
 
+@pytest.mark.asyncio
 async def test_jobs_run_in_the_order_they_came(tmp_path: Path) -> None:
     lane = await opened(tmp_path / "x.db")
     ran: list[int] = []
@@ -59,6 +71,7 @@ async def test_jobs_run_in_the_order_they_came(tmp_path: Path) -> None:
     assert ran == list(range(300))
 
 
+@pytest.mark.asyncio
 async def test_each_caller_gets_its_own_answer_or_error(tmp_path: Path) -> None:
     lane = await opened(tmp_path / "x.db")
 
@@ -77,23 +90,95 @@ async def test_each_caller_gets_its_own_answer_or_error(tmp_path: Path) -> None:
     assert sum(isinstance(answer, ValueError) for answer in answers) == 29
 
 
-async def test_waiting_jobs_share_trips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lane = await opened(tmp_path / "x.db")
-    trips = 0
-    trip = lane._trip
+@pytest.mark.asyncio
+async def test_jobs_that_wait_are_answered_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lane, held, trips = await opened(tmp_path / "x.db"), threading.Event(), 0
+    ring = Bell.ring
 
-    async def counted(batch: Any) -> None:
+    def counted(bell: Bell) -> None:
         nonlocal trips
         trips += 1
-        await trip(batch)
+        ring(bell)
 
-    monkeypatch.setattr(lane, "_trip", counted)
-    await asyncio.gather(*(lane.run(lambda connection: connection.execute("SELECT 1").fetchall()) for _ in range(64)))
+    monkeypatch.setattr(Bell, "ring", counted)
+    first = asyncio.create_task(lane.run(lambda _: held.wait(10)))
+    others = [asyncio.create_task(lane.run(partial(give, number))) for number in range(64)]
+    await asyncio.sleep(0.05)
+    held.set()
+    assert await asyncio.gather(first, *others) == [True, *range(64)]
     await lane.close()
     assert trips == 2
 
 
+@pytest.mark.asyncio
+async def test_it_does_without_eventfd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "eventfd", raising=False)
+    lane = await opened(tmp_path / "x.db")
+    assert await asyncio.gather(*(lane.run(partial(give, number)) for number in range(200))) == list(range(200))
+    await lane.close()
+
+
+@pytest.mark.parametrize("descriptors", [True, False])
+@pytest.mark.asyncio
+async def test_one_that_nobody_closes_is_told_of_and_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descriptors: bool
+) -> None:
+    if not descriptors:
+        monkeypatch.delattr(os, "eventfd", raising=False)
+    files = open_files()
+    lane: Lane | None = await opened(tmp_path / "x.db")
+    closed: list[Any] = []
+    assert lane is not None
+    weakref.finalize(await lane.run(lambda connection: connection), closed.append, True)
+    holder = [lane]
+    lane = None
+    with pytest.warns(ResourceWarning, match=r"x\.db was not closed"):
+        holder.clear()
+    for _ in range(100):
+        if closed and open_files() <= files:
+            break
+        await asyncio.sleep(0.01)
+        gc.collect()
+    assert closed
+    assert open_files() <= files
+
+
+def test_one_whose_event_loop_is_closed_is_told_of_and_closed(tmp_path: Path) -> None:
+    lane = asyncio.run(opened(tmp_path / "x.db"))
+    asyncio.run(asyncio.sleep(0))
+    path = (tmp_path / "x.db").resolve()
+    holder = [lane]
+    del lane
+    with pytest.warns(ResourceWarning, match=r"x\.db was not closed"):
+        holder.clear()
+    for _ in range(200):
+        if path not in {one.resolve() for one in open_files()}:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the file is open still")
+
+
+@pytest.mark.asyncio
+async def test_no_task_is_left_running(tmp_path: Path) -> None:
+    async with connect(tmp_path / "x.db") as db:
+        await db.create_tables()
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.asyncio
+async def test_a_close_answers_who_asked_before(tmp_path: Path) -> None:
+    lane = await opened(tmp_path / "x.db")
+    asked = [asyncio.create_task(lane.run(partial(give, number))) for number in range(300)]
+    await asyncio.sleep(0)
+    await lane.close()
+    assert await asyncio.gather(*asked) == list(range(300))
+    with pytest.raises(AdapterStateError):
+        await lane.run(partial(give, 1))
+
+
 @pytest.mark.parametrize("seed", range(10))
+@pytest.mark.asyncio
 async def test_cancelled_callers_disturb_nobody(tmp_path: Path, seed: int) -> None:
     lane = await opened(tmp_path / "x.db")
     chance = random.Random(seed)
@@ -111,6 +196,7 @@ async def test_cancelled_callers_disturb_nobody(tmp_path: Path, seed: int) -> No
     await lane.close()
 
 
+@pytest.mark.asyncio
 async def test_a_gate_lets_one_transaction_in_at_a_time_in_order() -> None:
     gate, inside, order = Gate(5), 0, []
 
@@ -129,6 +215,7 @@ async def test_a_gate_lets_one_transaction_in_at_a_time_in_order() -> None:
     assert order == list(range(60))
 
 
+@pytest.mark.asyncio
 async def test_a_gate_gives_up_after_its_timeout() -> None:
     gate = Gate(0.05)
     await gate.enter(alone=True)
@@ -139,6 +226,7 @@ async def test_a_gate_gives_up_after_its_timeout() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
+@pytest.mark.asyncio
 async def test_cancelled_waiters_do_not_keep_the_gate(seed: int) -> None:
     gate, chance = Gate(5), random.Random(seed)
 
@@ -159,6 +247,7 @@ async def test_cancelled_waiters_do_not_keep_the_gate(seed: int) -> None:
         await gate.enter(alone=True)
 
 
+@pytest.mark.asyncio
 async def test_a_lock_of_another_process_is_a_transient_error(tmp_path: Path) -> None:
     path = tmp_path / "auth.db"
     async with connect(path, busy_timeout=0.1) as db:
@@ -176,6 +265,7 @@ async def test_a_lock_of_another_process_is_a_transient_error(tmp_path: Path) ->
         assert await db.count(USER) == 1
 
 
+@pytest.mark.asyncio
 async def test_two_processes_worth_of_adapters_share_a_file(tmp_path: Path) -> None:
     async with connect(tmp_path / "x.db") as one, connect(tmp_path / "x.db") as two:
         await one.create_tables()
@@ -184,6 +274,7 @@ async def test_two_processes_worth_of_adapters_share_a_file(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("waits", range(6))
+@pytest.mark.asyncio
 async def test_a_transaction_cancelled_anywhere_frees_the_writer(tmp_path: Path, waits: int) -> None:
     async with connect(tmp_path / "x.db", busy_timeout=1) as db:
         await db.create_tables()
@@ -202,6 +293,7 @@ async def test_a_transaction_cancelled_anywhere_frees_the_writer(tmp_path: Path,
         await db.create(USER, {"email": "c"})
 
 
+@pytest.mark.asyncio
 async def test_a_file_is_in_wal_mode_with_foreign_keys_and_full_synchronous(tmp_path: Path) -> None:
     backend = SQLiteBackend(str(tmp_path / "x.db"))
     async with BackendAdapter(backend):
@@ -212,6 +304,7 @@ async def test_a_file_is_in_wal_mode_with_foreign_keys_and_full_synchronous(tmp_
             await backend._reader.run(lambda connection: connection.execute("CREATE TABLE t (x)"))
 
 
+@pytest.mark.asyncio
 async def test_a_transaction_the_database_has_undone_is_not_committed(tmp_path: Path) -> None:
     backend = SQLiteBackend(str(tmp_path / "x.db"))
     async with BackendAdapter(backend) as db:
@@ -224,6 +317,7 @@ async def test_a_transaction_the_database_has_undone_is_not_committed(tmp_path: 
         await db.create(USER, {"email": "b"})
 
 
+@pytest.mark.asyncio
 async def test_floats_in_a_list_match_to_the_last_bit(tmp_path: Path) -> None:
     schema = auth_schema(Extension(models={"reading": Model(fields={"value": Field("float")})}))
     chance = random.Random(7)
@@ -236,6 +330,7 @@ async def test_floats_in_a_list_match_to_the_last_bit(tmp_path: Path) -> None:
         assert await db.count("reading", field("value").not_in(values)) == 0
 
 
+@pytest.mark.asyncio
 async def test_an_overflow_outside_a_transaction_changes_nothing(tmp_path: Path) -> None:
     schema = auth_schema(Extension(models={"counter": Model(fields={"value": Field("integer")})}))
     async with connect(tmp_path / "x.db", schema=schema) as db:
@@ -246,10 +341,25 @@ async def test_an_overflow_outside_a_transaction_changes_nothing(tmp_path: Path)
         assert await db.find_one("counter", {"id": row["id"]}) == row
 
 
+@pytest.mark.asyncio
 async def test_an_adapter_that_nobody_closes_does_not_keep_the_process_from_ending() -> None:
     code = "import asyncio; from auth_adapters import connect; db = connect(':memory:'); asyncio.run(db.open())"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
     assert await asyncio.wait_for(process.wait(), timeout=20) == 0
+
+
+@asynccontextmanager
+async def held(backend: SQLiteBackend) -> AsyncIterator[None]:
+    """The thread of the writer is kept busy: what is asked inside waits together."""
+    go_on = threading.Event()
+    busy = asyncio.create_task(backend._writer.run(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0.05)
+    try:
+        yield
+        await asyncio.sleep(0.05)
+    finally:
+        go_on.set()
+    assert await busy
 
 
 async def commits(backend: SQLiteBackend) -> list[str]:
@@ -259,16 +369,20 @@ async def commits(backend: SQLiteBackend) -> list[str]:
     return said
 
 
+@pytest.mark.asyncio
 async def test_writes_of_several_callers_share_a_commit(tmp_path: Path) -> None:
     backend = SQLiteBackend(str(tmp_path / "x.db"))
     async with BackendAdapter(backend) as db:
         await db.create_tables()
         said = await commits(backend)
-        await asyncio.gather(*(db.create(USER, {"email": str(number)}) for number in range(40)))
+        async with held(backend):
+            writes = [asyncio.create_task(db.create(USER, {"email": str(number)})) for number in range(40)]
+        await asyncio.gather(*writes)
         assert said.count("COMMIT") == 1
         assert await db.count(USER) == 40
 
 
+@pytest.mark.asyncio
 async def test_a_write_that_fails_takes_no_other_along(tmp_path: Path) -> None:
     async with connect(tmp_path / "x.db") as db:
         await db.create_tables()
@@ -285,9 +399,11 @@ async def test_a_write_that_fails_takes_no_other_along(tmp_path: Path) -> None:
         assert await db.count(USER, {"name": "Ada"}) == 1
 
 
+@pytest.mark.asyncio
 async def test_what_cannot_be_committed_together_is_stored_for_nobody_and_said_to_all(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    async with connect(path) as db:
+    backend = SQLiteBackend(str(path))
+    async with BackendAdapter(backend) as db:
         await db.create_tables()
         with closing(sqlite3.connect(path)) as other:
             other.execute(
@@ -296,20 +412,22 @@ async def test_what_cannot_be_committed_together_is_stored_for_nobody_and_said_t
             )
 
         async def sign_up() -> list[Any]:
-            sign_ups = [db.create(USER, {"email": str(number)}) for number in range(10)]
+            async with held(backend):
+                sign_ups = [asyncio.create_task(db.create(USER, {"email": str(number)})) for number in range(10)]
             return await asyncio.gather(*sign_ups, return_exceptions=True)
 
-        # The first travels alone, the others together; from then on each commits by itself.
+        # They travel together; from then on each commits by itself.
         answers = await sign_up()
         assert isinstance(answers[5], BackendError)
         assert not isinstance(answers[5], TransientError)
-        assert all(isinstance(answer, TransientError) for answer in answers[1:5] + answers[6:])
-        assert [user["email"] for user in await db.find_many(USER)] == ["0"]
+        assert all(isinstance(answer, TransientError) for answer in answers[:5] + answers[6:])
+        assert await db.find_many(USER) == []
         answers = await sign_up()
-        assert [type(answer).__name__ for answer in answers].count("dict") == 8
+        assert [type(answer).__name__ for answer in answers].count("dict") == 9
         assert {user["email"] for user in await db.find_many(USER)} == {*"0123456789"} - {"5"}
 
 
+@pytest.mark.asyncio
 async def test_writes_that_travel_together_meet_a_lock_of_another_process_once(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     async with connect(path, busy_timeout=0.2) as db:
@@ -326,6 +444,7 @@ async def test_writes_that_travel_together_meet_a_lock_of_another_process_once(t
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.asyncio
 async def test_a_cancelled_write_takes_no_other_along(tmp_path: Path, seed: int) -> None:
     async with connect(tmp_path / "x.db") as db:
         await db.create_tables()
@@ -342,6 +461,7 @@ async def test_a_cancelled_write_takes_no_other_along(tmp_path: Path, seed: int)
             assert answer["email"] in stored if isinstance(answer, dict) else task in cancelled
 
 
+@pytest.mark.asyncio
 async def test_an_update_that_fails_halfway_beside_other_writes_changes_nothing(tmp_path: Path) -> None:
     schema = auth_schema(Extension(models={"counter": Model(fields={"value": Field("integer")})}))
     async with connect(tmp_path / "x.db", schema=schema) as db:

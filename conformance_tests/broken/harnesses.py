@@ -65,8 +65,8 @@ class BrokenSQLite(SQLiteHarness):
         for backend in (backend for backends in self.backends.values() for backend in backends):
             lanes: list[Any] = [*getattr(backend, "leaked", ()), *(vars(backend).get(name) for name in LANES)]
             for lane in lanes:
-                if lane is not None and lane._connection is not None:
-                    lane._connection.stop()
+                if lane is not None:
+                    lane.abandon()
 
 
 def in_memory(backend: type[MemoryBackend], *topics: str) -> Fault:

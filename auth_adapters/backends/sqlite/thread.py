@@ -3,17 +3,20 @@
 import sqlite3
 from collections.abc import Callable
 from copy import copy
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from auth_adapters.backends.sql.operations import Answer, Request, Work
 from auth_adapters.backends.sqlite.errors import sqlite_error
-from auth_adapters.backends.sqlite.lane import Job, Occupied, Outcome, attempt
+from auth_adapters.backends.sqlite.lane import Occupied
+from auth_adapters.backends.sqlite.service import Job, Outcome, attempt
 from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout
 
 __all__ = ["OnThread"]
 
 T = TypeVar("T")
+EXECUTE: Final = sqlite3.Connection.execute
+"""Not that of our own kind of connection, which is for more than statements."""
 
 
 class OnThread:
@@ -88,8 +91,7 @@ class OnThread:
         """An operation that is one request."""
         self.statements += 1
         try:
-            cursor = connection.execute(request.text, request.parameters)
-            return request.result(cursor.fetchall())
+            return request.result(EXECUTE(connection, request.text, request.parameters).fetchall())
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
         raise failure from None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import pytest
@@ -317,13 +318,12 @@ class TestCreateTables(Topic):
     async def test_several_adapters_may_do_it_at_once(self, harness: Harness) -> None:
         database = new_database()
         adapters = [harnessed(harness, database) for _ in range(4)]
-        for adapter in adapters:
-            await adapter.open()
-        assert await together(*(adapter.create_tables() for adapter in adapters * 2)) == [None] * 8
-        user = await make_user(adapters[0])
-        assert [await adapter.find_many("user") for adapter in adapters] == [[user]] * 4
-        for adapter in adapters:
-            await adapter.close()
+        async with AsyncExitStack() as opened:
+            for adapter in adapters:
+                await opened.enter_async_context(adapter)
+            assert await together(*(adapter.create_tables() for adapter in adapters * 2)) == [None] * 8
+            user = await make_user(adapters[0])
+            assert [await adapter.find_many("user") for adapter in adapters] == [[user]] * 4
         assert await left_open(harness, [database]) == {}
 
     async def test_it_adds_the_tables_that_are_absent(self, connect: Connect) -> None:

@@ -24,6 +24,7 @@ from auth_adapters import (
     auth_schema,
     connect,
 )
+from auth_adapters.backends.postgresql import driver
 from auth_adapters.schema import Naming
 from conformance_tests.resilience.busy import *
 from conformance_tests.resilience.lost import *
@@ -148,6 +149,39 @@ class TestErrors:
                     await other.update(USER, {"email": "a"}, {"name": "theirs"})
                     await tx.update(USER, {"email": "a"}, {"name": "mine"})
             assert caught.value.code == "40001"
+
+
+@pytest.mark.asyncio
+class TestPrepared:
+    """With an asyncpg whose one step to the server is not what we know."""
+
+    async def test_its_public_way_does_the_same(
+        self, outside: OutsidePostgreSQL, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def unknown(connection: asyncpg.Connection) -> bool:
+            connection.terminate()
+            return False
+
+        monkeypatch.setattr(driver, "goes_straight", unknown)
+        async with outside.connect(pool_size=2) as db:
+            await db.create_tables()
+            users = await db.create_many(USER, [{"email": f"{number}"} for number in range(5)])
+            assert await db.find_many(USER, sort=["email"]) == users
+            for change in outside.harmless_changes:
+                outside.run(change)
+                assert await db.find_one(USER, {"email": "3"}) == users[3]
+            assert await db.update(USER, {"email": "3"}, {"name": "C"})
+            assert await db.count(USER, {"name": "C"}) == 1
+            assert await db.update_many(USER, {"name": None}, {"name": "A"}) == 4
+            assert await db.count(USER, {"name": "A"}) == 4
+            consumed = await db.consume_one(USER, {"email": "0"})
+            assert consumed is not None
+            assert consumed["id"] == users[0]["id"]
+            assert await db.consume_one(USER, {"email": "0"}) is None
+            with pytest.raises(UniqueViolationError):
+                await db.create(USER, {"email": "1"})
+            assert await db.delete_many(USER, {"name": "A"}) == 3
+            assert await db.delete(USER, {"email": "3"})
 
 
 @pytest.mark.asyncio

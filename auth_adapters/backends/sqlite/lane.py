@@ -58,7 +58,11 @@ class Lane:
 
     async def _arrive(self, connection: aiosqlite.Connection) -> None:
         await connection
-        self._service = Service(self._loop, self._together)
+        try:
+            self._service = Service(self._loop, self._together)
+        except BaseException:
+            await connection.close()
+            raise
         serving = self._loop.create_task(_serve(connection, self._service))
         self._connection = connection
         try:

@@ -44,8 +44,13 @@ class Bell:
         self._rung = False
         self._file: int | None = None
         if hasattr(os, "eventfd"):  # Linux: one write and one read, where call_soon_threadsafe makes three
-            self._file = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            loop.add_reader(self._file, self._hear)
+            file = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            try:
+                loop.add_reader(file, self._hear)
+            except NotImplementedError:  # an event loop that watches no files
+                os.close(file)
+            else:
+                self._file = file
 
     def ring(self) -> None:
         """On the other thread."""

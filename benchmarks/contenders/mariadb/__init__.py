@@ -9,6 +9,7 @@ MARIADB: Final = Database(
     title="MariaDB",
     contenders={
         "asyncmy": "mariadb.asyncmy_bare:BareAsyncmy",
+        "asyncmy-prepared": "mariadb.asyncmy_prepared:PreparedAsyncmy",
         "asyncmy-pool": "mariadb.asyncmy_pool:AsyncmyPool",
         "core": "mariadb.sqlalchemy_mariadb:MariadbCore",
         "orm": "mariadb.sqlalchemy_mariadb:MariadbOrm",

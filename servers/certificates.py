@@ -9,13 +9,16 @@ from servers.errors import ServerUnavailableError
 from servers.provision import run
 
 DAYS = "3650"
-SERVER = "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n"
-CLIENT = "extendedKeyUsage=clientAuth\nbasicConstraints=CA:FALSE\n"
+KEYS = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nkeyUsage=critical,digitalSignature\n"
+"""What Python 3.13 insists on."""
+SERVER = f"subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n{KEYS}"
+CLIENT = f"extendedKeyUsage=clientAuth\nbasicConstraints=CA:FALSE\n{KEYS}"
+SIGNS = "keyUsage=critical,keyCertSign,cRLSign"
 
 
 def certificates() -> Path:
     """A folder with `ca.crt`, `server.crt`, `server.key`, `client.crt` and `client.key`."""
-    return folders.prepared("certificates", "authority, server, client; 1", _make)
+    return folders.prepared("certificates", "authority, server, client; 2", _make)
 
 
 def _make(folder: Path) -> None:
@@ -23,7 +26,7 @@ def _make(folder: Path) -> None:
     if shutil.which("openssl") is None:
         raise ServerUnavailableError("openssl is not here: as root on Debian or Ubuntu, apt-get install openssl")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    authority = ["-x509", "-days", DAYS, "-subj", "/CN=auth_adapters test authority"]
+    authority = ["-x509", "-days", DAYS, "-subj", "/CN=auth_adapters test authority", "-addext", SIGNS]
     try:
         _openssl(folder, "req", *key, *authority, "-keyout", "ca.key", "-out", "ca.crt")
         for name, subject, extensions in (("server", "localhost", SERVER), ("client", "cert_user", CLIENT)):

@@ -232,4 +232,5 @@ def _template(found: Tools) -> Path:
             remove(made)
             os.close(lock)
 
-    return folders.prepared("postgresql", f"{found.key} {user} {ACCESS} {ROLES} 1", make) / "data"
+    key = f"{found.key} {user} {ACCESS} {ROLES} {certificates().name} 1"
+    return folders.prepared("postgresql", key, make) / "data"

@@ -1,6 +1,8 @@
 """The timer over statements: it interrupts what takes too long, and nothing else."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -78,6 +80,22 @@ async def test_it_knows_which_connections_are_busy() -> None:
         assert watch.is_busy(busy)
         assert not watch.is_busy(idle)
     assert not watch.is_busy(busy)
+
+
+async def test_it_keeps_nobody_that_it_has_watched() -> None:
+    watched = Watched(Watch(1), object())
+
+    async def statement() -> None:
+        with watched:
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(statement())
+    await task
+    await asyncio.sleep(0)
+    gone = weakref.ref(task)
+    del task
+    gc.collect()
+    assert gone() is None
 
 
 async def test_another_event_loop_has_a_timer_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import ANY
 
@@ -16,6 +17,7 @@ from auth_adapters import (
     ConnectionFailedError,
     NotNullViolationError,
     TableMissingError,
+    TransientError,
     connect,
     field,
 )
@@ -24,6 +26,7 @@ from conformance_tests.resilience.outside import Outside, patience
 
 __all__ = ["OutsideMySQL", "TestConnecting", "TestErrors", "TestPrepared", "TestReplica", "TestTls"]
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 ZONES = {"Pacific/Chatham": "+12:45", "America/St_Johns": "-03:30", "UTC": "+00:00"}
 
 
@@ -160,6 +163,24 @@ class TestPrepared:
                     }  # fmt: skip
             finally:
                 outside.run("SET GLOBAL max_prepared_stmt_count = 16382")
+
+    async def test_a_deadlock_while_preparing_has_undone_the_transaction(self, outside: OutsideMySQL) -> None:
+        there_and_back = ", ".join(f"{one} TO {one}_x, {one}_x TO {one}" for one in ("account", "verification"))
+        async with outside.connect(pool_size=1) as db:
+            await db.create_tables()
+            await db.count("account", {"account_id": "a"})
+            renaming: asyncio.Future[Any] | None = None
+            with pytest.raises(TransientError) as caught:
+                async with db.transaction() as tx:
+                    await tx.create("verification", {"identifier": "a", "value": "b", "expires_at": LATER})
+                    renaming = asyncio.ensure_future(asyncio.to_thread(outside.run, f"RENAME TABLE {there_and_back}"))
+                    await asyncio.sleep(0.5)
+                    assert not renaming.done()
+                    await tx.count("account", {"account_id": "a"})
+            assert caught.value.code == 1213
+            assert renaming is not None
+            await renaming
+            assert await db.count("verification") == 0
 
     async def test_a_statement_that_the_server_has_forgotten_is_sent_as_text(self, outside: OutsideMySQL) -> None:
         async with outside.connect(pool_size=1) as db:

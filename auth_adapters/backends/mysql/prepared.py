@@ -1,7 +1,8 @@
 """Statements that a connection is asked again: prepared on the server, so that no value is written into their text and
 what the server says of their columns is read once.
 
-Its errors tell nothing more than those of the text do, so a statement that cannot be prepared is sent as text.
+A statement that the server cannot prepare is sent as text. Any other error of preparing one is the statement's own: it
+may have undone the whole transaction, and what was sent after it would be kept.
 """
 
 import re
@@ -21,8 +22,10 @@ MAX_SEEN: Final = 512
 MORE_BYTES: Final = 4
 """Bytes that a character takes at most."""
 MARK: Final = re.compile("%[s%]")
+UNPREPARED: Final = frozenset({1064, 1295, 1390, 1461})
+"""Not of this syntax, not of this kind, not with so many values, not so many: nothing was done."""
 LOST: Final = frozenset({1210, 1243, 1615})
-"""The server no longer knows the statement as it was prepared, and has not executed it."""
+"""The server no longer knows the statement as it was prepared: nothing was done."""
 
 
 class PreparedStatements:
@@ -43,12 +46,14 @@ class PreparedStatements:
         statement = self._kept.get(text)
         if statement is None:
             statement = await self._prepare(text)
+        elif len(self._kept) == MAX_PREPARED:  # the next to make room is the one not used for longest
+            self._kept[text] = self._kept.pop(text)
         if statement is None or _length(parameters) * MORE_BYTES >= limit:
             return None
         try:
             return await statement.execute(parameters)
         except MySQLError as error:
-            if not error.args or error.args[0] not in LOST:
+            if not _is_one(error, LOST):
                 raise
         del self._kept[text]
         return None
@@ -67,12 +72,16 @@ class PreparedStatements:
             await self._kept.pop(oldest).close()
         try:
             made = self._kept[text] = await self._connection.prepare(MARK.sub(_native, text))
-        except MySQLError:
-            if not self._connection.connected:
+        except MySQLError as error:
+            if not _is_one(error, UNPREPARED):
                 raise
-            self._seen[text] = NEVER  # what is wrong with it is said of its text
+            self._seen[text] = NEVER
             return None
         return made
+
+
+def _is_one(error: MySQLError, codes: frozenset[int]) -> bool:
+    return bool(error.args) and error.args[0] in codes
 
 
 def _native(mark: re.Match[str]) -> str:

@@ -58,6 +58,7 @@ class Watched:
         self._watch = watch
         self.connection: Any = connection
         self.interrupted: bool = False
+        self._task: asyncio.Task[Any] | None = None
 
     def __enter__(self) -> None:
         task = asyncio.current_task()
@@ -74,11 +75,13 @@ class Watched:
     def interrupt(self) -> None:
         """End what takes too long."""
         self.interrupted = True
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        task, self._task = self._task, None  # what it holds must not outlive it
         self._watch.under_way.pop(self, None)
-        if self.interrupted and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self.interrupted and task and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error

@@ -82,8 +82,11 @@ class SQLiteBackend(SqlVerbs):
             await lane.open()
         except sqlite3.Error as error:
             failure = sqlite_error(error, self._layout)
-            raise failure from None
-        return lane
+        except OSError as error:
+            failure = ConnectionFailedError(f"the connection could not be made: {error.strerror}")
+        else:
+            return lane
+        raise failure from None
 
     async def close(self) -> None:
         try:

@@ -49,6 +49,9 @@ class Bell:
                 loop.add_reader(file, self._hear)
             except NotImplementedError:  # an event loop that watches no files
                 os.close(file)
+            except BaseException:
+                os.close(file)
+                raise
             else:
                 self._file = file
 
@@ -118,7 +121,7 @@ class Service:
         for shares, group in groupby(asked, SHARES) if len(asked) > 1 else ((asked[0][1], asked),):
             wanted = [one for one in group if not one[2].done()]
             if shares and self._together:
-                outcomes = self._together([job for job, _, _ in wanted], connection) if wanted else ()
+                outcomes = self._side_by_side(self._together, wanted, connection) if wanted else ()
                 answered.extend([(one[2], *outcome) for one, outcome in zip(wanted, outcomes, strict=True)])
                 continue
             for job, _, future in wanted:
@@ -127,6 +130,12 @@ class Service:
                 except BaseException as error:  # noqa: BLE001  (handed to the caller that waits for this job)
                     answered.append((future, None, error))
         self._bell.ring()
+
+    def _side_by_side(self, together: Together, wanted: list[Asked], connection: sqlite3.Connection) -> list[Outcome]:
+        try:
+            return together([job for job, _, _ in wanted], connection)
+        except BaseException as error:  # noqa: BLE001  (handed to every caller: the service must go on)
+            return [(None, error)] * len(wanted)
 
     def _hand_over(self) -> None:
         """In the event loop: what was answered, to who asked."""

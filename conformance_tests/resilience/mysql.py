@@ -22,10 +22,12 @@ from auth_adapters import (
     field,
 )
 from auth_adapters.backends.mysql.prepared import MAX_PREPARED
-from conformance_tests.resilience.outside import Outside, patience
+from conformance_tests.resilience.outside import Outside, patience, until
 
 __all__ = ["OutsideMySQL", "TestConnecting", "TestErrors", "TestPrepared", "TestReplica", "TestTls"]
 
+WAITING = """SELECT id FROM information_schema.processlist
+WHERE db = database() AND state = 'Waiting for table metadata lock'"""
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 ZONES = {"Pacific/Chatham": "+12:45", "America/St_Johns": "-03:30", "UTC": "+00:00"}
 
@@ -174,8 +176,7 @@ class TestPrepared:
                 async with db.transaction() as tx:
                     await tx.create("verification", {"identifier": "a", "value": "b", "expires_at": LATER})
                     renaming = asyncio.ensure_future(asyncio.to_thread(outside.run, f"RENAME TABLE {there_and_back}"))
-                    await asyncio.sleep(0.5)
-                    assert not renaming.done()
+                    await until(lambda: bool(outside.run(WAITING)))
                     await tx.count("account", {"account_id": "a"})
             assert caught.value.code == 1213
             assert renaming is not None

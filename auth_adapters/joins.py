@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from auth_adapters.codec import Codec, Decoder, ModelCodec
-from auth_adapters.conditions import AskedFor, compile_predicate, encode_values, parsable, read_where
+from auth_adapters.conditions import AskedFor, Compiled, compile_predicate, encode_values, parsable, read_where
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.paging import check_page, orders, read_sort
 from auth_adapters.physical import AllOf, Condition, JoinOne, PerParent, Row, Select, Test, Values
@@ -183,24 +183,11 @@ def plan_joins(
     encoders: tuple[Convert, ...] = ()
     start = width + len(hidden)
     for one, link in inline:
-        child = codec.model(one.join.model)
-        fields = child.selected(one.join.select)
-        where = compile_predicate(child, one.where.predicate(), first_slot + len(encoders))
-        wanted = tuple(field.column for field in fields)
-        columns = wanted if link.child_column in wanted else (*wanted, link.child_column)
-        ones.append(
-            JoinOne(
-                table=child.table,
-                column=link.parent_column,
-                target_column=link.child_column,
-                columns=columns,
-                condition=where.condition,
-            )
-        )
-        end, marker = start + len(wanted), start + columns.index(link.child_column)
-        in_row.append(InRow(name=one.name, start=start, end=end, marker=marker, decode=Decoder(fields)))
+        joined, where = _plan_one(codec, one, link, first_slot + len(encoders))
+        ones.append(joined)
+        in_row.append(_in_row(codec, one, joined, start))
         encoders += where.encoders
-        start += len(columns)
+        start += len(joined.columns)
     return Joining(
         ones=tuple(ones),
         encoders=encoders,
@@ -209,6 +196,27 @@ def plan_joins(
         inline=frozenset(one.name for one in in_row),
         followed=followed,
     )
+
+
+def _plan_one(codec: Codec, asked: JoinAsked, link: Link, first_slot: int) -> tuple[JoinOne, Compiled]:
+    """A join that travels in the statement, and its own condition. The key that it goes by is among its columns."""
+    child = codec.model(asked.join.model)
+    where = compile_predicate(child, asked.where.predicate(), first_slot)
+    columns = tuple(field.column for field in child.selected(asked.join.select))
+    return JoinOne(
+        table=child.table,
+        column=link.parent_column,
+        target_column=link.child_column,
+        columns=columns if link.child_column in columns else (*columns, link.child_column),
+        condition=where.condition,
+    ), where
+
+
+def _in_row(codec: Codec, asked: JoinAsked, joined: JoinOne, start: int) -> InRow:
+    """Where the columns of a join are, in rows in which they begin at `start`."""
+    fields = codec.model(asked.join.model).selected(asked.join.select)
+    marker = start + joined.columns.index(joined.target_column)
+    return InRow(name=asked.name, start=start, end=start + len(fields), marker=marker, decode=Decoder(fields))
 
 
 def _plan_followed(codec: Codec, asked: JoinAsked, link: Link, at: int) -> Followed:

@@ -125,10 +125,7 @@ class Service:
                 answered.extend([(one[2], *outcome) for one, outcome in zip(wanted, outcomes, strict=True)])
                 continue
             for job, _, future in wanted:
-                try:
-                    answered.append((future, job(connection), None))
-                except BaseException as error:  # noqa: BLE001  (handed to the caller that waits for this job)
-                    answered.append((future, None, error))
+                answered.append((future, *attempt(job, connection)))
         self._bell.ring()
 
     def _side_by_side(self, together: Together, wanted: list[Asked], connection: sqlite3.Connection) -> list[Outcome]:

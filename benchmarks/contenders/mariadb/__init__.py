@@ -13,6 +13,7 @@ MARIADB: Final = Database(
         "asyncmy-pool": "mariadb.asyncmy_pool:AsyncmyPool",
         "core": "mariadb.sqlalchemy_mariadb:MariadbCore",
         "orm": "mariadb.sqlalchemy_mariadb:MariadbOrm",
+        "advanced-alchemy": "shared.advanced_alchemy:AdvancedAlchemy",
         "tortoise": "shared.tortoise_orm:TortoiseOrm",
         OURS: "shared.ours:Ours",
     },
@@ -20,5 +21,5 @@ MARIADB: Final = Database(
     direct="asyncmy",
     goals={1: 1.25, 32: 1.25},
     place="mariadb:MariadbPlace",
-    packages=("asyncmy", "sqlalchemy", "tortoise-orm", "uvloop"),
+    packages=("asyncmy", "sqlalchemy", "advanced-alchemy", "tortoise-orm", "uvloop"),
 )

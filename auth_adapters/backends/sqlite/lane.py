@@ -81,14 +81,14 @@ class Lane:
         if self._connection is None:
             raise AdapterStateError("the adapter was closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._service.asked.put((job, shares, future))
+        self._service.ask((job, shares, future))
         return await future
 
     async def close(self) -> None:
         """Finish what is waiting, then end the thread."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._service.asked.put(None)
+            self._service.ask(None)
             await connection.close()
 
     def abandon(self) -> None:
@@ -97,9 +97,9 @@ class Lane:
         if connection is None:
             return
         if self._loop.is_closed():  # aiosqlite's thread could not tell it that it ends
-            self._service.asked.put((sqlite3.Connection.close, False, self._loop.create_future()))
+            self._service.ask((sqlite3.Connection.close, False, self._loop.create_future()))
         else:
-            self._service.asked.put(None)
+            self._service.ask(None)
             connection.stop()
 
     def __del__(self) -> None:

@@ -15,6 +15,8 @@ from operator import itemgetter
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias
 
+from auth_adapters.backends.sqlite.affinity import Follower
+
 __all__ = ["Asked", "Bell", "Job", "Outcome", "Service", "ServingConnection", "Together", "attempt"]
 
 Job: TypeAlias = Callable[[sqlite3.Connection], Any]
@@ -91,21 +93,33 @@ class Service:
     """Takes jobs in the order they come. together: runs those that may share a commit, where they come side by side."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, together: Together | None) -> None:
-        self.asked: SimpleQueue[Asked | None] = SimpleQueue()
+        self._asked: SimpleQueue[Asked | None] = SimpleQueue()
+        self._follower = Follower()
+        self._sleeps = False
         self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._bell = Bell(loop, self._hand_over)
         self._together = together
 
+    def ask(self, asked: Asked | None) -> None:
+        """In the event loop: put a job behind those that wait; None ends the service."""
+        if self._sleeps:
+            self._follower.follow()
+        self._asked.put(asked)
+
     def run(self, connection: sqlite3.Connection) -> None:
         """On the thread, until None is asked. What its callers no longer want is left out."""
+        self._follower.enlist()
         while self._trip(connection):
             pass  # and nothing of what was asked is kept while it waits
+        self._follower.leave()
         self._bell.ring_for_the_last_time()
 
     def _trip(self, connection: sqlite3.Connection) -> bool:
         """Answer all who wait; whether there is more to come."""
-        asked = self.asked
+        asked = self._asked
+        self._sleeps = True
         one = asked.get()
+        self._sleeps = False
         wanted = [] if one is None else [one]
         while one is not None and len(wanted) < MAX_TRIP and asked.qsize():
             one = asked.get()

@@ -1,0 +1,57 @@
+"""Keeps a connection's thread on the CPU of the event loop that asks it.
+
+The two take turns. On two CPUs each turn wakes a CPU out of its idleness, which costs, on virtual machines above all,
+more than the query. Linux only; elsewhere, and where it is not allowed, the thread stays where the kernel puts it.
+"""
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+
+__all__ = ["Follower"]
+
+
+def _current_cpu() -> Callable[[], int] | None:
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        function = ctypes.PyDLL(None).sched_getcpu
+    except (AttributeError, OSError):  # the C library has no such function, or cannot be loaded
+        return None
+    function.argtypes = ()
+    return function
+
+
+CURRENT_CPU = _current_cpu()
+"""The number of the CPU that runs the caller, or below zero."""
+
+
+class Follower:
+    """A thread that goes where another is."""
+
+    def __init__(self) -> None:
+        self._thread: int | None = None
+        self._cpu = -1
+
+    def enlist(self) -> None:
+        """On the thread that will follow."""
+        if CURRENT_CPU is not None:
+            self._thread = threading.get_native_id()
+
+    def leave(self) -> None:
+        """On the thread, before it ends: its number may become another's."""
+        self._thread = None
+
+    def follow(self) -> None:
+        """On the thread that leads, while the other sleeps: moving one that runs costs more than it saves."""
+        if self._thread is None or CURRENT_CPU is None:
+            return
+        cpu = CURRENT_CPU()
+        if cpu == self._cpu or cpu < 0:
+            return
+        self._cpu = cpu
+        try:
+            os.sched_setaffinity(self._thread, {cpu})
+        except OSError:  # not allowed here
+            self._thread = None

@@ -1,0 +1,95 @@
+"""The thread of a SQLite connection keeps to the CPU of the event loop, where the system lets it."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from auth_adapters.backends.sqlite import affinity
+from auth_adapters.backends.sqlite.lane import Lane
+
+MOVABLE = affinity.CURRENT_CPU is not None
+CPUS = sorted(os.sched_getaffinity(0)) if MOVABLE else [0]
+
+
+@pytest.fixture
+def place() -> Iterator[None]:
+    """The calling thread may run where it might before."""
+    yield
+    if MOVABLE:
+        os.sched_setaffinity(0, CPUS)
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Lane]:
+    """A lane on a file."""
+    lane = Lane(str(path), timeout=1, setup=())
+    await lane.open()
+    try:
+        yield lane
+    finally:
+        await lane.close()
+
+
+def thread(connection: sqlite3.Connection) -> int:
+    """A job that tells which thread it runs on."""
+    return threading.get_native_id()
+
+
+def test_it_is_possible_on_linux() -> None:
+    assert hasattr(os, "sched_setaffinity") == MOVABLE
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("place")
+@pytest.mark.skipif(not MOVABLE, reason="this system has no way to move a thread")
+async def test_the_thread_follows_the_event_loop_from_cpu_to_cpu(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as lane:
+        number = await lane.run(thread)
+        for cpu in (*CPUS, *CPUS):
+            os.sched_setaffinity(0, {cpu})
+            await lane.run(thread)
+            assert os.sched_getaffinity(number) == {cpu}
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("place")
+@pytest.mark.skipif(not MOVABLE, reason="this system has no way to move a thread")
+async def test_only_the_connections_thread_is_moved(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as lane:
+        await lane.run(thread)
+        assert os.sched_getaffinity(0) == set(CPUS)
+    other: list[set[int]] = []
+    beside = threading.Thread(target=lambda: other.append(os.sched_getaffinity(0)))
+    beside.start()
+    beside.join()
+    assert other == [set(CPUS)]
+
+
+@pytest.mark.asyncio
+async def test_where_it_is_not_allowed_jobs_run_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refuse(thread: int, cpus: set[int]) -> None:
+        asked.append(thread)
+        raise PermissionError
+
+    monkeypatch.setattr(affinity, "CURRENT_CPU", lambda: 0)
+    monkeypatch.setattr(os, "sched_setaffinity", refuse, raising=False)
+    async with opened(tmp_path / "x.db") as lane:
+        numbers = {await lane.run(thread) for _ in range(5)}
+    assert asked == list(numbers), "asked once, never again"
+
+
+@pytest.mark.asyncio
+async def test_where_it_is_not_possible_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(affinity, "CURRENT_CPU", None)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, cpus: asked.append(thread), raising=False)
+    async with opened(tmp_path / "x.db") as lane:
+        assert await lane.run(thread) != threading.get_native_id()
+    assert asked == []

@@ -14,7 +14,7 @@ LAYERS = [
     {"options"},
     {"capabilities", "query"},
     {"schema"},
-    {"physical", "ids"},
+    {"physical", "ids", "datetimes"},
     {"values"},
     {"layout", "protocols", "matching", "cascades", "observation"},
     {"codec", "rules"},
@@ -29,8 +29,8 @@ LAYERS = [
     {"conformance", "integrations", "migrations", "cli"},
 ]
 BACKENDS_MAY_USE = {
-    "errors", "cancellation", "options", "capabilities", "query", "schema", "physical", "values", "layout", "protocols",
-    "matching", "cascades", "rules", "backends",
+    "errors", "cancellation", "options", "capabilities", "query", "schema", "physical", "datetimes", "values", "layout",
+    "protocols", "matching", "cascades", "rules", "backends",
 }  # fmt: skip
 
 

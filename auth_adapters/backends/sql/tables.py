@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeEngine
 from auth_adapters import physical
 from auth_adapters.backends.sql.defaults import default_of
 from auth_adapters.backends.sql.family import FAMILY, ExactString, ExactText, FamilyKeys, StoredJson, keys_of
-from auth_adapters.values import check_moment, decode_datetime, encode_datetime
+from auth_adapters.datetimes import check_moment, decode_datetime, encode_datetime
 
 __all__ = ["JsonText", "UtcDateTime", "build_metadata"]
 

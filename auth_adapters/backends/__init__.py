@@ -1,1 +1,1 @@
-"""One module per database. Importing this package imports no driver."""
+"""One folder per database. Importing this package imports no driver."""

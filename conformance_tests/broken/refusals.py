@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from auth_adapters import BackendAdapter, BackendError, ConstraintError
-from auth_adapters.backends.memory import MemoryBackend, MemoryStore, Tables
+from auth_adapters.backends.memory import MemoryBackend, MemoryStore
+from auth_adapters.backends.memory.store import Tables
 
 __all__ = [
     "CreateTablesEmpties",

@@ -7,7 +7,9 @@ from typing import Any
 
 from auth_adapters import Adapter, AuthAdapterError, BackendAdapter
 from auth_adapters.adapter import TransactionAdapter
-from auth_adapters.backends.memory import MemoryBackend, MemorySavepoint, MemoryStore, MemoryTransaction, Tables
+from auth_adapters.backends.memory import MemoryBackend, MemoryStore
+from auth_adapters.backends.memory.store import Tables
+from auth_adapters.backends.memory.transactions import MemorySavepoint, MemoryTransaction
 from auth_adapters.physical import Count, Layout, Row, Select, Values
 from auth_adapters.protocols import BackendTransaction, Isolation
 

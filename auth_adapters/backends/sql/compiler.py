@@ -15,23 +15,20 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    false,
     func,
     insert,
     literal_column,
     not_,
     or_,
     select,
-    true,
     tuple_,
     update,
 )
 from sqlalchemy import Select as SqlSelect
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.types import TypeEngine
 
+from auth_adapters.backends.sql.combining import combine
 from auth_adapters.backends.sql.tables import build_metadata
 from auth_adapters.physical import (
     AllOf,
@@ -59,8 +56,6 @@ Parameters: TypeAlias = Sequence[Any]
 Source: TypeAlias = FromClause
 MAX_INTEGER: Final = 2**63 - 1
 RANGES: Final = frozenset({"lt", "lte", "gt", "gte"})
-MAX_FLAT: Final = 64
-"""More parts than this are grouped in pairs: databases limit the depth of an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +332,7 @@ class SqlCompiler:
         if isinstance(condition, Test):
             return self._test(source, table, condition, binds)
         parts = [self.condition(source, table, part, binds) for part in condition.parts]
-        return _combine(and_ if isinstance(condition, AllOf) else or_, parts)
+        return combine(and_ if isinstance(condition, AllOf) else or_, parts)
 
     def _test(self, source: Source, table: Table, test: Test, binds: Binds) -> ColumnElement[bool]:
         column = source.c[test.column]
@@ -372,33 +367,5 @@ class SqlCompiler:
         }
 
 
-class Bracketed(ColumnElement[bool]):
-    """A part in brackets of its own. (SQLAlchemy flattens AND in AND and OR in OR, whatever their depth.)"""
-
-    inherit_cache: bool | None = False
-
-    def __init__(self, inner: ColumnElement[bool]) -> None:
-        self.inner = inner
-        self.type: TypeEngine[bool] = inner.type
-
-    @property
-    def _from_objects(self) -> list[FromClause]:
-        return self.inner._from_objects
-
-
-@compiles(Bracketed)
-def _compile_bracketed(element: Bracketed, compiler: SQLCompiler, **options: Any) -> str:
-    return f"({compiler.process(element.inner, **options)})"
-
-
 def _largest_float(_: Any) -> float:
     return 1.7976931348623157e308
-
-
-def _combine(joiner: Callable[..., ColumnElement[bool]], parts: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    if not parts:
-        return true() if joiner is and_ else false()
-    while len(parts) > MAX_FLAT:
-        pairs = [parts[at : at + 2] for at in range(0, len(parts), 2)]
-        parts = [Bracketed(joiner(*pair)) if len(pair) == 2 else pair[0] for pair in pairs]
-    return joiner(*parts)

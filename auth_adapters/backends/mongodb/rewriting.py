@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pymongo import ReturnDocument
 
@@ -19,6 +19,7 @@ from auth_adapters.physical import Table
 from auth_adapters.rules import added, check_references, unfounded
 
 __all__ = [
+    "Change",
     "change_all",
     "change_all_in_steps",
     "change_checked",
@@ -31,6 +32,20 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 32
 """How often a document is looked for again that others change all the time."""
+
+
+class Change(NamedTuple):
+    """What is to become of one document that `asked` lets through.
+
+    update: in MongoDB's words. assigned: what fields it sets to what; increments: what it adds to which. wanted: the
+    projection of what is returned.
+    """
+
+    asked: Document
+    update: Any
+    assigned: Document
+    increments: Document
+    wanted: Document | None
 
 
 async def change_all(scope: Scope, table: Table, asked: Document, assigned: Document) -> int:
@@ -87,26 +102,18 @@ async def _check(scope: Scope, table: Table, documents: Sequence[Document], assi
         await run_async(steps, find)
 
 
-async def change_checked(
-    scope: Scope,
-    table: Table,
-    asked: Document,
-    assigned: Document,
-    changes: Any,
-    wanted: Document | None,
-    increments: Document,
-) -> Document | None:
+async def change_checked(scope: Scope, table: Table, change: Change) -> Document | None:
     """In a transaction: change one document that a filter lets through. It as it is now, or None.
 
-    increments: what `changes` adds, by key. Nothing is changed before all is checked: the transaction may be the
-    application's, which may commit it in spite of an error.
+    Nothing is changed before all is checked: the transaction may be the application's, which may commit it in spite of
+    an error.
     """
-    found = await scope.find(table, asked, limit=1)
+    found = await scope.find(table, change.asked, limit=1)
     if not found:
         return None
-    _check_sums(found[0], increments)
-    await _check(scope, table, found, assigned)
-    return await _changed(scope, table, {KEY: found[0][KEY]}, changes, wanted)
+    _check_sums(found[0], change.increments)
+    await _check(scope, table, found, change.assigned)
+    return await _changed(scope, table, {KEY: found[0][KEY]}, change)
 
 
 def _check_sums(before: Document, increments: Document) -> None:
@@ -164,34 +171,24 @@ async def _see_to_parents(scope: Scope, table: Table, before: Sequence[Document]
     raise unfounded(table, orphaned.key.column)
 
 
-async def change_checked_in_steps(
-    scope: Scope,
-    table: Table,
-    asked: Document,
-    assigned: Document,
-    changes: Any,
-    wanted: Document | None,
-    increments: Document,
-) -> Document | None:
+async def change_checked_in_steps(scope: Scope, table: Table, change: Change) -> Document | None:
     """Without a transaction: the same, and if a new parent is gone by then, what its end means for the document."""
     for _ in range(ATTEMPTS):
-        found = await scope.find(table, asked, limit=1)
+        found = await scope.find(table, change.asked, limit=1)
         if not found:
             return None
         before = found[0]
-        _check_sums(before, increments)
-        await _check(scope, table, found, assigned)
-        work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, asked]}, changes, wanted)
-        document = await _verified(scope, table, [before], assigned, work)
+        _check_sums(before, change.increments)
+        await _check(scope, table, found, change.assigned)
+        work = _changed(scope, table, {"$and": [{KEY: before[KEY]}, change.asked]}, change)
+        document = await _verified(scope, table, [before], change.assigned, work)
         if document is not None:
             return document
     raise TransientError("others changed the same document all the time; safe to retry")
 
 
-async def _changed(
-    scope: Scope, table: Table, asked: Document, changes: Any, wanted: Document | None
-) -> Document | None:
+async def _changed(scope: Scope, table: Table, asked: Document, change: Change) -> Document | None:
     work = scope.of(table).find_one_and_update(
-        asked, changes, wanted, return_document=ReturnDocument.AFTER, session=scope.session
+        asked, change.update, change.wanted, return_document=ReturnDocument.AFTER, session=scope.session
     )
     return await told(work, table)

@@ -14,6 +14,7 @@ from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.presence import counted
 from auth_adapters.backends.mongodb.references import Parent, parents_of, refers, touch
 from auth_adapters.backends.mongodb.rewriting import (
+    Change,
     change_all,
     change_all_in_steps,
     change_checked,
@@ -131,11 +132,11 @@ class MongoDBVerbs:
         if shape.checked:
             assigned = changes_of(increment, values) if increment else changes["$set"]
             sums = increments_of(increment, values) if increment else {}
-            given = (table, asked, assigned, changes, shape.projection, sums)
+            change = Change(asked, changes, assigned, sums, shape.projection)
             if self._transactions:
-                found = await self._atomically(lambda scope: change_checked(scope, *given))
+                found = await self._atomically(lambda scope: change_checked(scope, table, change))
             else:
-                found = await uninterrupted(change_checked_in_steps(scope, *given))
+                found = await uninterrupted(change_checked_in_steps(scope, table, change))
         else:
             found = await told(
                 scope.of(table).find_one_and_update(

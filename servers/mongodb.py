@@ -81,16 +81,24 @@ class MongoDB(Server):
         until = time.monotonic() + PRIMARY_TIMEOUT
         while time.monotonic() < until:
             for member in self.members:
-                try:
-                    if (
-                        member.running()
-                        and command(HOST, member.port, {"hello": 1, "$db": "admin"}, 2)["isWritablePrimary"]
-                    ):
-                        return member
-                except ServerError:
-                    continue
+                if _is(member, "isWritablePrimary"):
+                    return member
             time.sleep(0.05)
         raise ServerError(f"MongoDB had no primary for {PRIMARY_TIMEOUT:.0f} seconds\n{self.log}")
+
+    def whole(self) -> None:
+        """Wait until every member takes part, as the primary or as a secondary that keeps up with it.
+
+        Raises:
+            ServerError: one did not for a minute.
+
+        """
+        until = time.monotonic() + PRIMARY_TIMEOUT
+        while not all(_is(member, "isWritablePrimary") or _is(member, "secondary") for member in self.members):
+            if time.monotonic() > until:
+                raise ServerError(f"MongoDB was not whole for {PRIMARY_TIMEOUT:.0f} seconds\n{self.log}")
+            time.sleep(0.05)
+        self.primary()
 
     def restart(self) -> None:
         super().restart()
@@ -137,14 +145,24 @@ def mongodb(*, members: int = 1, standalone: bool = False, settings: Mapping[str
             made[-1].start()
         hosts = ",".join(f"{HOST}:{member.port}" for member in made)
         server = MongoDB(f"mongodb://{hosts}/{'' if standalone else f'?replicaSet={SET}'}", *made)
-        if not standalone:
+        if standalone:
+            server.primary()
+        else:
             _initiate(server)
-        server.primary()
+            server.whole()
     except BaseException:
         for member in made:
             member.close()
         raise
     return server
+
+
+def _is(member: Process, role: str) -> bool:
+    """Whether it says so of itself."""
+    try:
+        return member.running() and bool(command(HOST, member.port, {"hello": 1, "$db": "admin"}, 2).get(role))
+    except ServerError:
+        return False
 
 
 def _initiate(server: MongoDB) -> None:

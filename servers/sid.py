@@ -56,7 +56,9 @@ def _architecture() -> str:
 
 
 def _fetch(folder: Path) -> None:
-    """Fetch the packages with all that they need, and unpack them."""
+    """Fetch the packages with all that they need, and unpack them. (Also from a mirror that lags behind: what it has
+    is signed all the same.)
+    """
     apt_folder, root = folder / "apt", folder / "root"
     for below in ("state/lists/partial", "cache/archives/partial", "etc", "log"):
         (apt_folder / below).mkdir(parents=True)
@@ -72,7 +74,7 @@ def _fetch(folder: Path) -> None:
         "-q", "-o", f"Dir::State={apt_folder / 'state'}", "-o", f"Dir::State::status={apt_folder / 'status'}",
         "-o", f"Dir::Cache={apt_folder / 'cache'}", "-o", f"Dir::Log={apt_folder / 'log'}",
         "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-", "-o", "Dir::Etc::preferencesparts=-",
-        "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3", *account,
+        "-o", "Acquire::Languages=none", "-o", "Acquire::Retries=3", "-o", "Acquire::Check-Valid-Until=false", *account,
     ]  # fmt: skip
     apt(["apt-get", *options, "update"])
     apt(["apt-get", *options, "-y", "--no-install-recommends", "--download-only", "install", *PACKAGES])

@@ -28,7 +28,7 @@ from auth_adapters.errors import (
 )
 from auth_adapters.observation import Observation, Observer
 from auth_adapters.protocols import Adapter, Backend, Isolation
-from auth_adapters.query import ALL, Join, ModelRef, Predicate, Record, Where, field
+from auth_adapters.query import ALL, Join, ModelRef, Predicate, Record, Where, all_of, any_of, field
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.core import (
     ACCOUNT,
@@ -100,6 +100,8 @@ __all__ = [
     "Verification",
     "Where",
     "__version__",
+    "all_of",
+    "any_of",
     "auth_schema",
     "connect",
     "field",

@@ -11,6 +11,7 @@ from auth_adapters.capabilities import Capabilities
 from auth_adapters.codec import Codec
 from auth_adapters.errors import (
     AdapterStateError,
+    AuthAdapterError,
     BackendError,
     InvalidQueryError,
     TransientError,
@@ -268,7 +269,8 @@ class TransactionAdapter(Verbs):
     def _leave(self, error: BaseException | None) -> None:
         self._busy = False
         if error is not None and self._kind != "bound":
-            self._failure = f"it failed with {type(error).__name__}"
+            why = f": {error}" if isinstance(error, AuthAdapterError) else ""  # ours quote no stored value
+            self._failure = f"it failed with {type(error).__name__}{why}"
 
     def _check_usable(self) -> None:
         self._root._check_open()

@@ -41,6 +41,7 @@ class FieldCodec:
     shadow: str | None
     store: Convert
     compare: Convert
+    equal: Convert
     load: Convert | None
     reload: Convert | None
 
@@ -278,6 +279,7 @@ def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage
         shadow=shadow_name(schema, model, name),
         store=_chain(before, values.store),
         compare=_chain(before, values.compare),
+        equal=_chain(before, values.equal or values.compare),
         load=_chain(values.load, after) if after else values.load,
         reload=_chain(values.reload or values.load, after) if after else values.reload or values.load,
     )

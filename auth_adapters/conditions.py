@@ -109,8 +109,8 @@ def _leaf(field: FieldCodec, asked: Comparison, negated: bool, first: int, encod
     equality = asked.op in ("eq", "in")
     folded = field.shadow is not None and equality
     one: Convert = partial(check_text, field.where) if asked.op in SEARCHING else field.compare
-    if folded:
-        one = partial(_lowered, field.compare)
+    if equality:
+        one = partial(_lowered, field.equal) if folded else field.equal
     slot = first + len(encoders)
     encoders.append(partial(_each, one) if asked.op == "in" else one)
     op: Op = asked.op  # type: ignore[assignment]

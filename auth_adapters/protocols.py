@@ -195,7 +195,8 @@ class Adapter(Protocol):
         """Add to number fields of one record that matches, set `changes`, and return it; None if none matches.
 
         Atomic, and `where` is selector and guard in one: `field("remaining").gt(0)` never lets it fall below zero.
-        None counts as 0. Raises `InvalidValueError` if a sum does not fit the field; nothing is changed then.
+        None counts as 0. Raises `InvalidValueError` if a sum does not fit the field; nothing is changed then. With
+        `changes`, `increment` may be empty: that is `update`.
         """
         ...
 

@@ -14,7 +14,10 @@ from typing_extensions import TypeVar
 
 from auth_adapters.errors import InvalidQueryError
 
-__all__ = ["ALL", "All", "Direction", "FieldRef", "Join", "Mode", "ModelRef", "Predicate", "Record", "Where", "field"]
+__all__ = [
+    "ALL", "All", "Direction", "FieldRef", "Join", "Mode", "ModelRef", "Predicate", "Record", "Where", "all_of",
+    "any_of", "field",
+]  # fmt: skip
 
 MAX_DEPTH: Final = 32
 MAX_CONDITIONS: Final = 1_000
@@ -48,7 +51,7 @@ class ModelRef(Generic[R_co]):
 
 
 class Predicate:
-    """A question about one record. Built from `field(...)`, combined with `&`, `|` and `~`. Frozen.
+    """A question about one record. Built from `field(...)`, combined with `&`, `|`, `~`, `all_of` and `any_of`. Frozen.
 
     `shape` is its structure without the values: two predicates of one shape share one compiled plan.
     """
@@ -278,6 +281,43 @@ def field(name: str) -> FieldRef:
     if not isinstance(name, str):
         raise InvalidQueryError(f"a field's name is a string, not {type(name).__name__}")
     return FieldRef(name)
+
+
+def all_of(parts: Iterable[Predicate]) -> Predicate:
+    """All of `parts` hold: what `&` between them says, for a list that a program made.
+
+    Of no parts it is refused, since it would match everything: a `where` of None says that, and to verbs that write,
+    `ALL`.
+    """
+    listed = _predicates("all_of", parts)
+    if not listed:
+        raise InvalidQueryError("all_of takes at least one predicate; of none it would match everything")
+    return _combined(And, listed)
+
+
+def any_of(parts: Iterable[Predicate]) -> Predicate:
+    """At least one of `parts` holds: what `|` between them says, for a list that a program made.
+
+    `any_of([])` matches nothing.
+    """
+    return _combined(Or, _predicates("any_of", parts))
+
+
+def _predicates(function: str, parts: Iterable[Predicate]) -> list[Predicate]:
+    try:
+        listed = list(parts)
+    except TypeError:
+        raise InvalidQueryError(f"{function} takes a list of predicates") from None
+    for part in listed:
+        if not isinstance(part, Predicate):
+            raise InvalidQueryError(
+                f"{function} takes predicates, such as field(...).eq(...), not {type(part).__name__}"
+            )
+    return listed
+
+
+def _combined(kind: type[And] | type[Or], parts: list[Predicate]) -> Predicate:
+    return parts[0] if len(parts) == 1 else kind([one for part in parts for one in _flat(kind, part)])
 
 
 Where: TypeAlias = Mapping[str, Any] | Predicate

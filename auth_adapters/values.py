@@ -31,8 +31,9 @@ MAX_JSON_DEPTH: Final = 30
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueCodec:
     """The conversions of one field. `store` checks everything and raises `InvalidValueError`; `compare` is for values
-    in a predicate, where a text of any length may be asked for; `load` is None where the stored value is the record's.
-    `reload` is for a value as `store` made it, where that does not come back in the same form.
+    in a predicate, where a text of any length may be asked for, and `equal` for those that a value is to equal, where
+    they may be others; `load` is None where the stored value is the record's. `reload` is for a value as `store` made
+    it, where that does not come back in the same form.
 
     `compare` of an id raises `Unparsable` for a text that no id is written as.
     """
@@ -42,6 +43,7 @@ class ValueCodec:
     store: Convert
     compare: Convert
     load: Convert | None
+    equal: Convert | None = None
     reload: Convert | None = None
 
 
@@ -310,11 +312,18 @@ def _object_id_codec(where: str, ids: IdScheme, storage: Storage) -> ValueCodec:
         text = ids.parse(check_text(where, value))
         return wrap(text) if wrap else text
 
+    def equal(value: Any) -> Any:
+        try:
+            return compare(value)
+        except Unparsable:
+            return value  # a document that others wrote may have a text for an id
+
     return ValueCodec(
         kind="objectid" if wrap else "string",
         length=None if wrap else OBJECT_ID_LENGTH,
         store=partial(_store_id, where, compare),
         compare=compare,
+        equal=equal if wrap else None,
         load=ids.render if wrap else None,
     )
 

@@ -225,6 +225,8 @@ class Verbs:
         increment: Mapping[str, Any],
         changes: Mapping[str, Any] | None = None,
     ) -> Any:
+        if changes and isinstance(increment, Mapping) and not increment:
+            return await self.update(model, where, changes)
         asked = self._planner.increment(model, where, increment, changes)
         row = await self._run(
             "increment_one", asked.model.name, self._executor.increment_one, asked.statement, asked.values

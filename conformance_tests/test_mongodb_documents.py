@@ -460,6 +460,31 @@ class TestOptionalKeys:
             outside.sync.drop_database(outside.name)
 
 
+@pytest.mark.asyncio
+class TestForeignIds:
+    """Where ids are ObjectIds, a document of others whose id is a text is reached by that."""
+
+    async def test_a_text_id_is_found_changed_and_deleted_by(self, outside: OutsideMongoDB) -> None:
+        async with outside.connect(schema=auth_schema(ids="objectid")) as db:
+            await db.create_tables()
+            mine = await db.create("user", {"email": "mine"})
+            theirs = {"email": "theirs", "email_verified": False, "created_at": NOW, "updated_at": NOW}
+            outside.sync[outside.name]["user"].insert_one({"_id": "by-others", **theirs})
+            assert (await db.find_one("user", {"email": "theirs"}) or {})["id"] == "by-others"
+            assert (await db.find_one("user", {"id": "by-others"}) or {})["email"] == "theirs"
+            listed = await db.find_many("user", field("id").in_(["by-others", "neither", mine["id"]]), sort=["email"])
+            assert [one["email"] for one in listed] == ["mine", "theirs"]
+            assert await db.count("user", field("id").ne("by-others")) == 1
+            changed = await db.update("user", {"id": "by-others"}, {"name": "n"})
+            assert changed is not None
+            assert changed["name"] == "n"
+            assert await db.delete("user", {"id": "neither"}) is False
+            assert await db.delete("user", {"id": "by-others"}) is True
+            assert [one["_id"] for one in outside.stored("user")] == [ObjectId(mine["id"])]
+            with pytest.raises(InvalidValueError):
+                await db.create("user", {"id": "by-hand", "email": "x"}, force_id=True)
+
+
 FULL: Mapping[str, Any] = {
     "rank": 2**62,
     "label": "\N{GRINNING FACE}" * 255,

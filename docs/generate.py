@@ -226,6 +226,8 @@ def query_page() -> str:
                 "Predicates combine with `&`, `|` and `~`. `bool(predicate)` raises `InvalidQueryError`, so that "
                 "`and`, `or` and `not` cannot slip in."
             ),
+            function(source, "all_of", level=2),
+            function(source, "any_of", level=2),
             "### Limits",
             table(("at most", "of"), [(f"{number:,}", what) for what, number in limits]),
             "More is an `InvalidQueryError`.",
@@ -448,6 +450,7 @@ def models_page() -> str:
     """Every table of the core, the plugins and the presets."""
     core, better = auth_schema(), presets.better_auth(version="1.4")
     newer, authjs = presets.better_auth(version="1.7"), presets.authjs()
+    counted = presets.better_auth(plugins.organization(teams=True))
     changed = "\n\n".join(
         f"`{model}`:\n\n{index_line(newer.model(model).indexes)}{model_table(newer, model, only=only)}"
         for model, only in (("user", ["name"]), ("account", ["issuer"]))
@@ -466,9 +469,14 @@ def models_page() -> str:
             "## better_auth",
             (
                 'The core four above under the names of the last column, as Better Auth "1.4" to "1.6" stores them. '
-                'Version "1.7" (the default) differs:'
+                'From "1.7" on a user needs a name, and from "1.7.0" to "1.7.2" an account has an issuer:'
             ),
             changed,
+            'From "1.7" on the teams of `organization` have two fields more:',
+            *(
+                f"`{model}`:\n\n{model_table(counted, model, only=[only])}"
+                for model, only in (("team", "member_count"), ("team_member", "membership_key"))
+            ),
             "## authjs",
             described(inspect.cleandoc(presets.authjs.__doc__ or "").partition("\n\n")[2], ["naming"]),
             *(model_part(authjs, name) for name in authjs.models),

@@ -319,12 +319,13 @@ def defaults(field: Field) -> Iterator[str]:
 
 
 class TestBetterAuth:
-    @pytest.mark.parametrize("version", ["1.4", "1.5", "1.6"])
+    @pytest.mark.parametrize("version", ["1.4", "1.4.0", "1.5", "1.6", "1.6.34"])
     def test_the_core_four_are_those_of_its_versions_to_1_6(self, version: Any) -> None:
         assert tables(better_auth(version=version)) == lines(CORE)
 
-    def test_version_1_7_requires_a_name_and_has_an_issuer(self) -> None:
-        before, after = lines(CORE), tables(better_auth(version="1.7"))
+    @pytest.mark.parametrize("version", ["1.7", "1.7.0", "1.7.1", "1.7.2"])
+    def test_versions_1_7_0_to_1_7_2_require_a_name_and_have_an_issuer(self, version: str) -> None:
+        before, after = lines(CORE), tables(better_auth(version=version))
         assert after - before == {
             "user.name string R",
             "account.issuer string R",
@@ -332,24 +333,43 @@ class TestBetterAuth:
         }
         assert before - after == {"user.name string ?", "account: key(id) unique(providerId, accountId)"}
 
-    def test_version_1_7_is_the_default(self) -> None:
-        assert tables(better_auth()) == tables(better_auth(version="1.7"))
+    @pytest.mark.parametrize("version", ["1.7.3", "1.7.25", "1.7.100"])
+    def test_versions_from_1_7_3_on_require_a_name(self, version: str) -> None:
+        before, after = lines(CORE), tables(better_auth(version=version))
+        assert (after - before, before - after) == ({"user.name string R"}, {"user.name string ?"})
 
-    @pytest.mark.parametrize("version", ["1.3", "1.8", "1", "", None])
+    def test_version_1_7_3_is_the_default(self) -> None:
+        assert tables(better_auth()) == tables(better_auth(version="1.7.3"))
+
+    @pytest.mark.parametrize(
+        "version", ["1.3", "1.8", "1", "", None, 1.7, "1.7.", "1.7.3.1", "2.7", "v1.7", "1.7.3-beta", " 1.7"]
+    )
     def test_an_unknown_version_is_refused(self, version: Any) -> None:
-        with pytest.raises(SchemaError, match=f"{version!r}.*1.4, 1.5, 1.6, 1.7"):
+        with pytest.raises(SchemaError, match=r"is one from 1\.4 to 1\.7, such as 1\.7\.3"):
             better_auth(version=version)
+
+    @pytest.mark.parametrize("version", ["1.7", "1.7.3"])
+    def test_from_1_7_on_teams_count_their_members(self, version: str) -> None:
+        teams = plugins.organization(teams=True)
+        without, counted = (tables(better_auth(teams, version=one)) for one in ("1.6", version))
+        added = {line for line in counted - without if line.lower().startswith("team")}
+        assert added == {"team.memberCount integer R D=0 -in -out", "teamMember.membershipKey string ? U -in -out"}
+
+    def test_an_application_s_extension_changes_those_too(self) -> None:
+        own = Extension(fields={"team": {"member_count": Field("integer", default=1)}})
+        schema = better_auth(plugins.organization(teams=True), own)
+        assert schema.model("team").fields["member_count"].default == 1
 
     @pytest.mark.parametrize(("extension", "added"), PLUGINS.values(), ids=PLUGINS)
     def test_a_plugin_adds_its_tables_and_columns(self, extension: Extension, added: str) -> None:
-        assert tables(better_auth(extension)) == tables(better_auth()) | lines(added)
+        assert tables(better_auth(extension, version="1.6")) == tables(better_auth(version="1.6")) | lines(added)
 
     def test_every_plugin_is_tested(self) -> None:
         assert {name.partition(" ")[0] for name in PLUGINS} == set(plugins.__all__)
 
     def test_all_plugins_go_together(self) -> None:
-        everything = better_auth(*(extension for extension, _ in PLUGINS.values()))
-        assert tables(everything) == tables(better_auth()).union(*(lines(added) for _, added in PLUGINS.values()))
+        everything = better_auth(*(extension for extension, _ in PLUGINS.values()), version="1.6")
+        assert tables(everything) == lines(CORE).union(*(lines(added) for _, added in PLUGINS.values()))
 
     def test_an_application_s_extension_has_the_last_word(self) -> None:
         schema = better_auth(Extension(fields={"user": {"name": Field("string", length=40)}}))
@@ -363,6 +383,22 @@ class TestBetterAuth:
         schema = better_auth(plugins.passkey(), naming=naming)
         assert schema.naming.table("user", None) == "people"
         assert physical(schema, "passkey", "name", "credential_id") == "label, credentialID"
+
+    def test_the_plural_adds_an_s_to_any_word(self) -> None:
+        naming = Naming(case="camel", plural=True, prefix="ba_", tables={"passkey": "keys"})
+        more = Extension(models={"box": Model(fields={"name": Field("string")}, table="Boxy")})
+        schema = better_auth(plugins.jwt(), plugins.siwe(), plugins.passkey(), more, naming=naming)
+        called = {name: schema.naming.table(name, model.table) for name, model in schema.models.items()}
+        assert called == {
+            "user": "ba_users",
+            "session": "ba_sessions",
+            "account": "ba_accounts",
+            "verification": "ba_verifications",
+            "jwks": "ba_jwkss",
+            "wallet_address": "ba_walletAddresss",
+            "passkey": "keys",
+            "box": "ba_Boxys",
+        }
 
     def test_a_deployment_s_own_name_beats_the_preset_s(self) -> None:
         naming = Naming(case="camel", columns={"passkey.credential_id": "credentialId"})

@@ -3,9 +3,10 @@
 Logical names are snake_case here as everywhere; only tables and columns are called as the framework calls them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final
 
 from auth_adapters.errors import SchemaError
 from auth_adapters.schema.composition import IdMode, Schema, compose
@@ -15,12 +16,17 @@ from auth_adapters.schema.models import Extension, Index, Model
 from auth_adapters.schema.naming import Naming
 from auth_adapters.schema.plugins import CREDENTIAL_ID_LENGTH, EMAIL_LENGTH
 
-__all__ = ["BetterAuthVersion", "authjs", "better_auth"]
+__all__ = ["authjs", "better_auth"]
 
-BetterAuthVersion: TypeAlias = Literal["1.4", "1.5", "1.6", "1.7"]
-
-VERSIONS: Final = frozenset({"1.4", "1.5", "1.6", "1.7"})
-WITH_ISSUER: Final = frozenset({"1.7"})
+KNOWN: Final = range(4, 8)
+"""The minor versions of Better Auth 1 whose tables are known."""
+NAMED: Final = (7, 0)
+"""From this release on a user needs a name, and the members of a team are counted."""
+WITH_ISSUER: Final = frozenset({(7, 0), (7, 1), (7, 2)})
+TEAMS: Final = {
+    "team": {"member_count": Field("integer", default=0, input=False, returned=False)},
+    "team_member": {"membership_key": Field("string", required=False, unique=True, input=False, returned=False)},
+}
 CAMEL: Final = Naming(case="camel")
 
 BETTER_AUTH_COLUMNS: Final = {"passkey.credential_id": "credentialID"}
@@ -36,23 +42,42 @@ AUTHJS_COLUMNS: Final = {
 
 
 def better_auth(
-    *extensions: Extension, version: BetterAuthVersion = "1.7", ids: IdMode = "random", naming: Naming = CAMEL
+    *extensions: Extension, version: str = "1.7.3", ids: IdMode = "random", naming: Naming = CAMEL
 ) -> Schema:
     """The core four as Better Auth stores them, with `extensions` (plugins, or the application's own) added.
 
     E-mail addresses are compared as they are written: Better Auth lower-cases them before it stores them, and so must
-    whoever shares its tables. From version 1.7 on a user needs a name, and an account an `issuer`, which is unique
-    together with `account_id`; before, `provider_id` is. naming: `Naming(case="camel", ...)` with a deployment's own
-    names; `case="snake"` gives this schema under snake_case names. An unknown version is a `SchemaError`.
+    whoever shares its tables. version: of the Better Auth that runs there, from "1.4" on, such as "1.6" or "1.7.3".
+    From 1.7 on a user needs a name, `team` has a `member_count` and `team_member` a unique `membership_key`. From
+    1.7.0 ("1.7" means that) to 1.7.2 an account has an `issuer`, which is unique together with `account_id`; before
+    and after, `provider_id` is. naming: `Naming(case="camel", ...)` with a deployment's own names, where plural adds
+    an "s" to any word, as Better Auth does; `case="snake"` gives this schema under snake_case names. An unknown version
+    is a `SchemaError`.
     """
-    if version not in VERSIONS:
-        raise SchemaError(f"no Better Auth version {version!r}; there are: {', '.join(sorted(VERSIONS))}")
+    release = _release(version)
     email = Field("string", length=EMAIL_LENGTH, unique=True)
     models = {**CORE_MODELS, "user": CORE_MODELS["user"].with_fields({"email": email})}
-    if version in WITH_ISSUER:
+    if release >= NAMED:
         models["user"] = models["user"].with_fields({"name": Field("string")})
+        extensions = tuple(_with_counted_teams(one) for one in extensions)
+    if release in WITH_ISSUER:
         models["account"] = _account_with_issuer(models["account"])
-    return _schema(models, extensions, ids, naming, BETTER_AUTH_COLUMNS)
+    return _schema(models, extensions, ids, naming, BETTER_AUTH_COLUMNS, adds_s=True)
+
+
+def _release(version: Any) -> tuple[int, int]:
+    """The minor version, and which release of it."""
+    found = re.fullmatch(r"1\.(\d{1,3})(?:\.(\d{1,3}))?", version) if isinstance(version, str) else None
+    if found is None or int(found[1]) not in KNOWN:
+        raise SchemaError(
+            f"no Better Auth version {version!r} is known; it is one from 1.{KNOWN[0]} to 1.{KNOWN[-1]}, such as 1.7.3"
+        )
+    return int(found[1]), int(found[2] or 0)
+
+
+def _with_counted_teams(extension: Extension) -> Extension:
+    added = {name: model.with_fields(TEAMS[name]) for name, model in extension.models.items() if name in TEAMS}
+    return replace(extension, models={**extension.models, **added})
 
 
 def _account_with_issuer(account: Model) -> Model:
@@ -80,12 +105,21 @@ def _schema(
     ids: IdMode,
     naming: Naming,
     irregular: Mapping[str, str],
+    *,
+    adds_s: bool = False,
 ) -> Schema:
-    """The models and extensions; `irregular` are the columns that camel case alone would call otherwise."""
+    """The models and extensions; `irregular` are the columns that camel case alone would call otherwise.
+
+    adds_s: so every plural is made.
+    """
     composed = compose(models, extensions)
     if naming.case == "camel":
         present = {key: column for key, column in irregular.items() if _unnamed(composed, key)}
         naming = replace(naming, columns={**present, **naming.columns})
+        if naming.plural and adds_s:
+            single = replace(naming, plural=False)
+            plurals = {name: single.table(name, model.table) + "s" for name, model in composed.items()}
+            naming = replace(naming, tables={**plurals, **naming.tables})
     return Schema(composed, ids=ids, naming=naming)
 
 

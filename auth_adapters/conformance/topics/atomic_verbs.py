@@ -176,6 +176,14 @@ class TestIncrement(CounterTopic):
         got = await adapter.increment_one("counter", {"name": "a"}, {"value": 1}, {})
         assert got == {**counter, "value": 1, "touched": "yes"}
 
+    async def test_with_changes_the_increment_may_be_empty(self, connect: Connect) -> None:
+        adapter, counter = await self.counter(connect)
+        where = field("name").eq("a") & field("value").eq(0)
+        got = await adapter.increment_one("counter", where, {}, {"value": 7})
+        assert got == {**counter, "value": 7, "touched": "yes"}
+        assert await adapter.increment_one("counter", where, {}, {"value": 8}) is None
+        assert await adapter.find_one("counter", {"name": "a"}) == got
+
     async def test_on_update_yields_to_a_given_value(self, connect: Connect) -> None:
         adapter, counter = await self.counter(connect)
         got = await adapter.increment_one("counter", {"name": "a"}, {"value": 1}, {"touched": "by hand"})
@@ -290,10 +298,11 @@ class TestIncrementRefusals(CounterTopic):
             await adapter.increment_one("rung", {"owner": "ada"}, {"height": 1})
         assert await adapter.find_many("rung") == [rung]
 
-    async def test_an_empty_increment_is_refused(self, connect: Connect) -> None:
+    @pytest.mark.parametrize("changes", [None, {}])
+    async def test_an_empty_increment_without_changes_is_refused(self, connect: Connect, changes: Any) -> None:
         adapter, counter = await self.counter(connect)
         with pytest.raises(InvalidQueryError):
-            await adapter.increment_one("counter", {"name": "a"}, {}, {"note": "x"})
+            await adapter.increment_one("counter", {"name": "a"}, {}, changes)
         assert await adapter.find_many("counter") == [counter]
 
     async def test_a_field_cannot_be_both_incremented_and_changed(self, connect: Connect) -> None:

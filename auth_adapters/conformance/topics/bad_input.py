@@ -15,7 +15,7 @@ from auth_adapters.conformance.samples import THINGS
 from auth_adapters.conformance.topic import LATER, NOW, Connect, Topic, make_session, make_user, new_database
 from auth_adapters.errors import InvalidQueryError, InvalidValueError
 from auth_adapters.protocols import Adapter
-from auth_adapters.query import ALL, Join, field
+from auth_adapters.query import ALL, Join, all_of, any_of, field
 
 __all__ = ["TestBadValues", "TestBadWhere"]
 
@@ -226,6 +226,17 @@ class TestBadWhere(Topic):
             operator.and_(field("a").eq(1), other)
         with pytest.raises(TypeError):
             operator.or_(field("a").eq(1), other)
+
+    @pytest.mark.parametrize("wrong", [5, None, field("a").eq(1), ["name"], [{"name": "a"}], [field("a")], [None]])
+    async def test_a_list_of_parts_holds_predicates(self, wrong: Any) -> None:
+        with pytest.raises(InvalidQueryError, match="all_of"):
+            all_of(wrong)
+        with pytest.raises(InvalidQueryError, match="any_of"):
+            any_of(wrong)
+
+    async def test_all_of_nothing_is_refused(self) -> None:
+        with pytest.raises(InvalidQueryError, match="everything"):
+            all_of([])
 
     @pytest.mark.parametrize("wrong", ["abc", b"abc", {"a": 1}, 5, None, True])
     async def test_a_list_of_values_is_not_one_value(self, wrong: Any) -> None:

@@ -26,8 +26,8 @@ SESSION = {"id", "userId", "token", "expiresAt", "ipAddress", "userAgent", "crea
 VERIFICATION = {"id", "identifier", "value", "expiresAt", "createdAt", "updatedAt"}
 
 
-def everything(version: presets.BetterAuthVersion) -> Schema:
-    """Every plugin on top of one version of Better Auth."""
+def everything(version: str) -> Schema:
+    """Every plugin on top of a version of Better Auth."""
     return presets.better_auth(
         plugins.two_factor(),
         plugins.passkey(),
@@ -55,9 +55,9 @@ async def columns_of(harness: Harness, database: str, table: str) -> set[str]:
 class TestBetterAuth(Topic):
     """The core four and the plugins under Better Auth's names."""
 
-    @pytest.mark.parametrize("version", ["1.4", "1.7"])
+    @pytest.mark.parametrize("version", ["1.4", "1.7", "1.7.3"])
     async def test_the_core_four_are_stored_under_their_names(
-        self, harness: Harness, connect: Connect, version: presets.BetterAuthVersion
+        self, harness: Harness, connect: Connect, version: str
     ) -> None:
         database = new_database()
         adapter = await connect(schema=presets.better_auth(version=version), database=database)
@@ -71,17 +71,19 @@ class TestBetterAuth(Topic):
         assert await columns_of(harness, database, "account") == ACCOUNT | set(issuer)
         assert await columns_of(harness, database, "verification") == VERIFICATION
 
-    async def test_until_1_6_an_account_is_unique_by_provider(self, connect: Connect) -> None:
-        adapter = await connect(schema=presets.better_auth(version="1.4"))
-        user = await make_user(adapter)
+    @pytest.mark.parametrize("version", ["1.4", "1.6.34", "1.7.3"])
+    async def test_an_account_is_unique_by_provider(self, connect: Connect, version: str) -> None:
+        adapter = await connect(schema=presets.better_auth(version=version))
+        user = await make_user(adapter, name="Ada")
         account = {"user_id": user["id"], "account_id": "1", "provider_id": "github"}
         await adapter.create("account", account)
         with refused(UniqueViolationError, "account", "provider_id", "account_id", hiding=["github"]):
             await adapter.create("account", account)
         await adapter.create("account", {**account, "provider_id": "google"})
 
-    async def test_from_1_7_an_account_is_unique_by_issuer(self, connect: Connect) -> None:
-        adapter = await connect(schema=presets.better_auth(version="1.7"))
+    @pytest.mark.parametrize("version", ["1.7", "1.7.2"])
+    async def test_from_1_7_0_to_1_7_2_an_account_is_unique_by_issuer(self, connect: Connect, version: str) -> None:
+        adapter = await connect(schema=presets.better_auth(version=version))
         user = await make_user(adapter, name="Ada")
         account = {"user_id": user["id"], "account_id": "1", "provider_id": "github", "issuer": "https://github.com"}
         await adapter.create("account", account)
@@ -95,10 +97,22 @@ class TestBetterAuth(Topic):
             await make_user(adapter)
         assert (await make_user(await connect(schema=presets.better_auth(version="1.4"))))["name"] is None
 
-    @pytest.mark.parametrize("version", ["1.4", "1.7"])
-    async def test_every_plugin_at_once_stores_a_record_of_every_model(
-        self, connect: Connect, version: presets.BetterAuthVersion
-    ) -> None:
+    async def test_from_1_7_the_members_of_a_team_are_counted(self, connect: Connect) -> None:
+        adapter = await connect(schema=presets.better_auth(plugins.organization(teams=True)))
+        user = await make_user(adapter, name="Ada")
+        organization = await adapter.create("organization", {"name": "O", "slug": "o", "created_at": NOW})
+        team = await adapter.create("team", {"name": "T", "organization_id": organization["id"], "created_at": NOW})
+        assert team["member_count"] == 0
+        changed = await adapter.increment_one("team", field("id").eq(team["id"]), {"member_count": 1})
+        assert changed is not None
+        assert changed["member_count"] == 1
+        member = {"team_id": team["id"], "user_id": user["id"], "membership_key": "t:ada"}
+        await adapter.create("team_member", member)
+        with refused(UniqueViolationError, "team_member", "membership_key", hiding=["t:ada"]):
+            await adapter.create("team_member", member)
+
+    @pytest.mark.parametrize("version", ["1.4", "1.7", "1.7.3"])
+    async def test_every_plugin_at_once_stores_a_record_of_every_model(self, connect: Connect, version: str) -> None:
         schema = everything(version)
         adapter = await connect(schema=schema)
         made = await one_of_each(adapter)
@@ -113,7 +127,7 @@ class TestBetterAuth(Topic):
 
     async def test_plugins_are_stored_under_their_names(self, harness: Harness, connect: Connect) -> None:
         database = new_database()
-        adapter = await connect(schema=everything("1.7"), database=database)
+        adapter = await connect(schema=everything("1.7.3"), database=database)
         await one_of_each(adapter)
         assert "credentialID" in await columns_of(harness, database, "passkey")
         assert {"organizationId", "userId", "role"} < await columns_of(harness, database, "member")

@@ -11,7 +11,7 @@ import pytest
 from auth_adapters.conformance.samples import THINGS, create_all, make_things, ranks
 from auth_adapters.conformance.topic import NOW, Connect, Topic
 from auth_adapters.errors import InvalidQueryError, InvalidValueError
-from auth_adapters.query import Predicate, field
+from auth_adapters.query import Predicate, all_of, any_of, field
 
 __all__ = ["TestLogic", "TestMembership", "TestNone", "TestWhere"]
 
@@ -298,14 +298,32 @@ class TestLogic(Topic):
             inside, outside = await ranks(adapter, predicate), await ranks(adapter, ~predicate)
             assert sorted(inside + outside) == everything, predicate
 
+    async def test_a_list_of_parts_is_what_its_parts_are_combined(self, connect: Connect) -> None:
+        adapter = await connect(schema=THINGS)
+        rows: list[dict[str, Any]] = [{"rank": n, "number": n % 3, "flag": n % 2 == 0} for n in range(6)]
+        await create_all(adapter, "thing", [*rows, {"rank": 6}])
+        small, big, even = field("number").lt(1), field("number").gt(1), field("flag").eq(True)
+        for one, other in (
+            (all_of([small, even]), small & even),
+            (any_of([small, big, even]), small | big | even),
+            (any_of([all_of([small, even]), all_of([big, ~even])]), (small & even) | (big & ~even)),
+            (all_of([any_of([small, big]), all_of([even, ~big])]), (small | big) & even & ~big),
+            (any_of(iter([small])), small),
+        ):
+            assert one == other
+            assert await ranks(adapter, one) == await ranks(adapter, other) != []
+        assert await ranks(adapter, any_of([])) == []
+        assert await ranks(adapter, ~any_of([])) == [*range(7)]
+        assert await ranks(adapter, any_of([any_of([]), small])) == [0, 3]
+
     async def test_a_thousand_conditions_are_allowed(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
         await make_things(adapter, "number", [0, 500, 999, 1_000, None])
         conditions = [field("number").eq(number) for number in range(1_000)]
-        either = reduce(operator.or_, conditions)
+        either = any_of(conditions)
         assert await ranks(adapter, either) == [0, 1, 2]
         assert await ranks(adapter, ~either) == [3, 4]
-        assert await ranks(adapter, reduce(operator.and_, (~one for one in conditions))) == [3, 4]
+        assert await ranks(adapter, all_of(~one for one in conditions)) == [3, 4]
         with pytest.raises(InvalidQueryError):
             operator.or_(either, field("number").eq(None))
 

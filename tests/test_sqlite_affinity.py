@@ -61,6 +61,20 @@ async def test_the_thread_follows_the_event_loop_from_cpu_to_cpu(tmp_path: Path)
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("place")
 @pytest.mark.skipif(not MOVABLE, reason="this system has no way to move a thread")
+async def test_a_single_write_moves_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as lane:
+        number = await lane.run(thread, shares=True)
+        before = os.sched_getaffinity(number)
+        for cpu in CPUS:
+            os.sched_setaffinity(0, {cpu})
+            for _ in range(20):
+                await lane.run(thread, shares=True)
+            assert os.sched_getaffinity(number) == before
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("place")
+@pytest.mark.skipif(not MOVABLE, reason="this system has no way to move a thread")
 async def test_only_the_connections_thread_is_moved(tmp_path: Path) -> None:
     async with opened(tmp_path / "x.db") as lane:
         await lane.run(thread)

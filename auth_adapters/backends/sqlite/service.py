@@ -101,8 +101,11 @@ class Service:
         self._together = together
 
     def ask(self, asked: Asked | None) -> None:
-        """In the event loop: put a job behind those that wait; None ends the service."""
-        if self._sleeps:
+        """In the event loop: put a job behind those that wait; None ends the service.
+
+        A single write spends its time in the file, for which the thread has all at hand where it is.
+        """
+        if self._sleeps and asked is not None and not asked[1]:
             self._follower.follow()
         self._asked.put(asked)
 

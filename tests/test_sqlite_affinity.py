@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -99,6 +100,11 @@ async def test_where_it_is_not_allowed_jobs_run_all_the_same(tmp_path: Path, mon
     async with opened(tmp_path / "x.db") as lane:
         numbers = {await lane.run(thread) for _ in range(5)}
     assert asked == list(numbers), "asked once, never again"
+
+
+def test_a_python_without_ctypes_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    assert affinity._current_cpu() is None
 
 
 @pytest.mark.asyncio

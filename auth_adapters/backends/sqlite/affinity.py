@@ -4,10 +4,10 @@ The two take turns. On two CPUs each turn wakes a CPU out of its idleness, which
 more than the query. Linux only; elsewhere, and where it is not allowed, the thread stays where the kernel puts it.
 """
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable
+from importlib import import_module
 
 __all__ = ["Follower"]
 
@@ -15,11 +15,10 @@ __all__ = ["Follower"]
 def _current_cpu() -> Callable[[], int] | None:
     if not hasattr(os, "sched_setaffinity"):
         return None
-    try:
-        function = ctypes.PyDLL(None).sched_getcpu
-    except (AttributeError, OSError):  # the C library has no such function, or cannot be loaded
+    try:  # a Python may be built without ctypes, a C library without the function
+        function: Callable[[], int] = import_module("ctypes").PyDLL(None).sched_getcpu
+    except (ImportError, AttributeError, OSError):
         return None
-    function.argtypes = ()
     return function
 
 

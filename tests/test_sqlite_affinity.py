@@ -106,6 +106,61 @@ async def test_where_it_is_not_allowed_jobs_run_all_the_same(tmp_path: Path, mon
     assert asked == [number], "asked once, never again"
 
 
+@pytest.fixture
+def led(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a leader asks of the system, on a CPU and at a time of our choosing."""
+    asked: list[str] = []
+    monkeypatch.setattr(affinity, "CURRENT_CPU", lambda: 1)
+    monkeypatch.setattr(affinity, "monotonic", lambda: float(len(asked) > GIVEN) * affinity.SETTLING + 100)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, cpus: asked.append("move"), raising=False)
+    monkeypatch.setattr(os, "sched_yield", lambda: asked.append("yield"), raising=False)
+    return asked
+
+
+GIVEN = 3
+
+
+def test_soon_after_a_move_the_event_loop_gives_way_and_later_no_more(led: list[str]) -> None:
+    follower = affinity.Follower()
+    follower.enlist()
+    follower.give_way()
+    assert led == [], "nothing was moved yet"
+    for _ in range(10):
+        follower.follow()
+        follower.give_way()
+    assert led == ["move"] + ["yield"] * GIVEN
+
+
+def test_where_nothing_may_be_moved_it_never_gives_way(led: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: int, cpus: set[int]) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse, raising=False)
+    follower = affinity.Follower()
+    follower.enlist()
+    for _ in range(3):
+        follower.follow()
+        follower.give_way()
+    assert led == []
+
+
+@movable
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("place")
+async def test_the_event_loop_gives_way_to_reads_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yielded: list[int] = []
+    monkeypatch.setattr(affinity, "SETTLING", 60.0)
+    monkeypatch.setattr(os, "sched_yield", lambda: yielded.append(threading.get_ident()))
+    async with opened(tmp_path / "x.db") as lane, asyncio.timeout(10):
+        while not yielded:
+            await lane.run(thread)
+        assert set(yielded) == {threading.get_ident()}
+        before = len(yielded)
+        for _ in range(20):
+            await lane.run(thread, shares=True)
+        assert len(yielded) == before
+
+
 def test_a_python_without_ctypes_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ctypes", None)
     assert affinity._current_cpu() is None

@@ -8,8 +8,13 @@ import os
 import threading
 from collections.abc import Callable
 from importlib import import_module
+from time import monotonic
+from typing import Final
 
 __all__ = ["Follower"]
+
+SETTLING: Final = 0.0005
+"""Seconds after a move in which the CPU that was left falls so fast asleep that the kernel prefers to leave it so."""
 
 
 def _current_cpu() -> Callable[[], int] | None:
@@ -32,6 +37,7 @@ class Follower:
     def __init__(self) -> None:
         self._thread: int | None = None
         self._cpu = -1
+        self._settled = 0.0
 
     def enlist(self) -> None:
         """On the thread that will follow."""
@@ -54,3 +60,18 @@ class Follower:
             os.sched_setaffinity(self._thread, {cpu})
         except OSError:  # not allowed here
             self._thread = None
+        else:
+            self._settled = monotonic() + SETTLING
+
+    def give_way(self) -> None:
+        """On the thread that leads, when there is work for the other: soon after a move, let it have the CPU at once.
+
+        A leader that sleeps until it is answered would be woken on the CPU that it left, which is idle but still awake,
+        and the two would move after each other for ever.
+        """
+        if not self._settled:
+            return
+        if monotonic() < self._settled:
+            os.sched_yield()
+        else:
+            self._settled = 0.0

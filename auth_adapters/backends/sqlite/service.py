@@ -105,9 +105,12 @@ class Service:
 
         A single write spends its time in the file, for which the thread has all at hand where it is.
         """
-        if self._sleeps and asked is not None and not asked[1]:
+        leads = self._sleeps and asked is not None and not asked[1]
+        if leads:
             self._follower.follow()
         self._asked.put(asked)
+        if leads:
+            self._follower.give_way()
 
     def run(self, connection: sqlite3.Connection) -> None:
         """On the thread, until None is asked. What its callers no longer want is left out."""

@@ -151,14 +151,13 @@ class BackendAdapter(Verbs):
     def _run(self, verb: str, model: str, call: Callable[..., Awaitable[Any]], *given: Any) -> Awaitable[Any]:
         if self._observe is not None:
             return self._guarded(verb, model, call, *given)
-        self._enter()  # and nothing to do afterwards
-        return call(*given)
+        if self._loop is None or self._owners or self._loop is not asyncio.get_running_loop():
+            self._enter()
+        return call(*given)  # and nothing to do afterwards
 
     def _enter(self) -> None:
-        if self._loop is None or self._loop is not asyncio.get_running_loop():
-            self._check_open()
-        if self._owners:
-            self._check_owner()
+        self._check_open()
+        self._check_owner()
 
     def _require(self, capability: str, what: str) -> None:
         if not getattr(self._backend.capabilities, capability):

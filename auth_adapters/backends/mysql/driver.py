@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -13,7 +13,7 @@ from asyncmy.cursors import Cursor
 
 from auth_adapters.backends.mysql.errors import READ_ONLY, mysql_error
 from auth_adapters.backends.mysql.options import MySQLOptions
-from auth_adapters.backends.mysql.prepared import PreparedStatements
+from auth_adapters.backends.mysql.prepared import PreparedStatements, goes_straight
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Answer, Request
 from auth_adapters.backends.sql.watch import Watch, Watched
@@ -39,14 +39,8 @@ class QuietCursor(Cursor):
         pass
 
 
-class PromptConnection(Connection):
-    """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for.
-
-    watched: what times its statements. prepared: those that are.
-    """
-
-    watched: Watched
-    prepared: PreparedStatements | None = None
+class TLSConnection(Connection):
+    """Closed, it is closed: over TLS asyncmy's own waits for the server's farewell, that nobody waits for."""
 
     def close(self) -> None:
         transport = getattr(self, "_transport", None)
@@ -63,6 +57,7 @@ class MySQLDriver(Driver):
         self._watch = Watch(options.statement_timeout)
         self._context = options.context()
         self._places: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
+        self._straight: bool | None = None
         self.max_packet: int = 2**24
         self.layout: Layout = Layout(tables={})
 
@@ -95,9 +90,17 @@ class MySQLDriver(Driver):
         connection = await self._connect(place)
         try:
             await connection.query(self._setup(connection))
+            if not self._options.prepared_statements:
+                return connection
+            if self._straight is None:
+                self._straight = await goes_straight(connection)
+                if not self._straight:  # who knows what the trial has done to it
+                    self.terminate(connection)
+                    connection = await self._set_up(place)
         except BaseException:
-            connection.close()
+            self.terminate(connection)
             raise
+        connection.prepared = PreparedStatements(connection, straight=self._straight)
         return connection
 
     async def _connect(self, place: tuple[str, int]) -> Any:
@@ -124,11 +127,13 @@ class MySQLDriver(Driver):
         return await self._connected(arguments)
 
     async def _connected(self, arguments: Mapping[str, Any]) -> Any:
-        connection = PromptConnection(**arguments)  # type: ignore[no-untyped-call]
-        connection.watched = Watched(self._watch, connection)
-        if self._options.prepared_statements:
-            connection.prepared = PreparedStatements(connection)
+        """A connection that knows its transport, and what times its statements (`watched`)."""
+        # asyncmy is quicker on connections of its very own class, unless they are encrypted
+        kind: Any = TLSConnection if "ssl" in arguments else Connection
+        connection = kind(**arguments)
         await connection.connect()
+        connection.transport = connection._transport
+        connection.watched = Watched(self._watch, connection)
         return connection
 
     def _setup(self, connection: Any) -> str:
@@ -191,6 +196,8 @@ class MySQLDriver(Driver):
     def terminate(self, connection: Any) -> None:
         with suppress(Exception):
             connection.close()
+            if transport := getattr(connection, "transport", None):  # asyncmy may let go of it before it has ended
+                transport.abort()
 
     async def rows(self, connection: Any, text: str, parameters: Sequence[Any]) -> list[Row]:
         return list((await self._run(connection, text, parameters)).rows or ())
@@ -233,12 +240,14 @@ class MySQLDriver(Driver):
             failure = self._failure(connection, error)
         raise failure from None
 
-    async def _send(self, connection: Any, text: str, parameters: Sequence[Any]) -> Any:
+    def _send(self, connection: Any, text: str, parameters: Sequence[Any]) -> Coroutine[Any, Any, Any]:
         """What asyncmy has of a statement's result."""
         if parameters and (prepared := getattr(connection, "prepared", None)):
-            result = await prepared.execute(text, parameters, self.max_packet)
-            if result is not None:
-                return result
+            executed: Coroutine[Any, Any, Any] = prepared.execute(text, parameters, self.max_packet, self._send_as_text)
+            return executed
+        return self._send_as_text(connection, text, parameters)
+
+    async def _send_as_text(self, connection: Any, text: str, parameters: Sequence[Any]) -> Any:
         await connection.query(_written(connection, text, parameters, self.max_packet))
         return connection._result
 

@@ -3,15 +3,21 @@ what the server says of their columns is read once.
 
 A statement that the server cannot prepare is sent as text. Any other error of preparing one is the statement's own: it
 may have undone the whole transaction, and what was sent after it would be kept.
+
+asyncmy's cursors have a shorter way to the rows of a prepared statement than its public `execute`. It is tried on the
+first connection, and where it is not what we know, `execute` it is.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 from asyncmy.errors import MySQLError
 
-__all__ = ["MAX_PREPARED", "PreparedStatements"]
+__all__ = ["MAX_PREPARED", "AsText", "PreparedStatements", "goes_straight"]
+
+AsText: TypeAlias = Callable[[Any, str, Sequence[Any]], Awaitable[Any]]
+"""Sends a statement as text, on a connection."""
 
 MAX_PREPARED: Final = 64
 """Of each connection. (A server keeps 16,382 for all, unless max_prepared_stmt_count says otherwise.)"""
@@ -28,35 +34,55 @@ LOST: Final = frozenset({1210, 1243, 1615})
 """The server no longer knows the statement as it was prepared: nothing was done."""
 
 
+class Taken:
+    """The rows of a statement, taken as a cursor of asyncmy's is given them; to read like one of its results."""
+
+    __slots__ = ("description", "rows")
+
+    message: Final = None
+    insert_id: Final = 0
+
+    @property
+    def affected_rows(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def _set_cached_rows(self, rows: tuple[Any, ...], description: Any) -> None:
+        self.rows = rows
+        self.description = description
+
+
 class PreparedStatements:
-    """The prepared statements of one connection, by their text."""
+    """The prepared statements of one connection, by their text. straight: executed as asyncmy's cursors do it."""
 
-    __slots__ = ("_connection", "_kept", "_seen")
+    __slots__ = ("_connection", "_kept", "_seen", "_straight")
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, straight: bool) -> None:
         self._connection = connection
+        self._straight = straight
         self._kept: dict[str, Any] = {}
         self._seen: dict[str, int] = {}
 
-    async def execute(self, text: str, parameters: Sequence[Any], limit: int) -> Any:
-        """What asyncmy has of the statement's result; None, and nothing was done, where it is to be sent as text.
-
-        limit: bytes that a statement may have at most.
-        """
+    async def execute(self, text: str, parameters: Sequence[Any], limit: int, as_text: AsText) -> Any:
+        """What asyncmy has of the statement's result. limit: bytes that a statement may have at most."""
         statement = self._kept.get(text)
         if statement is None:
             statement = await self._prepare(text)
         elif len(self._kept) == MAX_PREPARED:  # the next to make room is the one not used for longest
             self._kept[text] = self._kept.pop(text)
-        if statement is None or _length(parameters) * MORE_BYTES >= limit:
-            return None
-        try:
-            return await statement.execute(parameters)
-        except MySQLError as error:
-            if not _is_one(error, LOST):
-                raise
-        del self._kept[text]
-        return None
+        if statement is not None and not _may_exceed(limit, parameters):
+            try:
+                if not self._straight:
+                    return await statement.execute(parameters)
+                taken = Taken()
+                known = await statement._execute_cursor(parameters, taken)
+            except MySQLError as error:
+                if not _is_one(error, LOST):
+                    raise
+                del self._kept[text]
+            else:
+                return taken if known else self._connection._result
+        return await as_text(self._connection, text, parameters)
 
     async def _prepare(self, text: str) -> Any:
         """The statement, prepared if it was asked for often enough; else None."""
@@ -80,6 +106,21 @@ class PreparedStatements:
         return made
 
 
+async def goes_straight(connection: Any) -> bool:
+    """Whether this version of asyncmy can do it. If not, the connection may not be usable any more."""
+    try:
+        statement = await connection.prepare("SELECT ?, 1")
+        found = []
+        for text in ("a", "b"):
+            taken = Taken()
+            known = await statement._execute_cursor((text,), taken)
+            found.append((taken.rows if known else connection._result.rows, known))
+        await statement.close()
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return found == [((("a", 1),), False), ((("b", 1),), True)]
+
+
 def _is_one(error: MySQLError, codes: frozenset[int]) -> bool:
     return bool(error.args) and error.args[0] in codes
 
@@ -88,6 +129,9 @@ def _native(mark: re.Match[str]) -> str:
     return "?" if mark[0] == "%s" else "%"
 
 
-def _length(parameters: Sequence[Any]) -> int:
-    """Characters and bytes."""
-    return sum([len(one) for one in parameters if type(one) is str or type(one) is bytes])
+def _may_exceed(limit: int, parameters: Sequence[Any]) -> bool:
+    length = 0  # characters and bytes
+    for one in parameters:
+        if type(one) is str or type(one) is bytes:
+            length += len(one)
+    return length * MORE_BYTES >= limit

@@ -113,11 +113,15 @@ class Connections(Protocol):
 
 
 class Lease:
-    """A connection of the pool, idle or in use. expires, used: moments by `time.monotonic`, `used` the last."""
+    """A connection of the pool, idle or in use, and moments by `time.monotonic`.
 
-    __slots__ = ("connection", "expires", "used")
+    expires: when it is replaced. used: when it last was. fresh_until: before that it is used without being tried.
+    """
+
+    __slots__ = ("connection", "expires", "fresh_until", "used")
 
     def __init__(self, connection: Any, now: float, lifetime: float) -> None:
         self.connection: Any = connection
         self.expires: float = now + lifetime * uniform(0.9, 1.0)  # noqa: S311  (spreads replacements, no secret)
         self.used: float = now
+        self.fresh_until: float = 0.0

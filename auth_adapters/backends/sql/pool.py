@@ -36,7 +36,6 @@ class Pool:
         self._alarm: asyncio.TimerHandle | None = None
         self._leased: set[Lease] = set()
         self._reserved = 0
-        self._suspect = 0.0
         self._closed = False
         self._all_back: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,9 +62,12 @@ class Pool:
 
     def take(self) -> Lease | None:
         """An idle connection that can be used as it is, if there is one and nobody waits."""
-        if not self._idle or self._waiters or self._closed or not self._is_fresh(self._idle[-1]):
+        if not self._idle or self._waiters or self._closed:
             return None
-        lease = self._idle.pop()
+        lease = self._idle[-1]
+        if monotonic() >= lease.fresh_until or not self._connector.is_alive(lease.connection):
+            return None
+        del self._idle[-1]
         self._leased.add(lease)
         self._acquired += 1
         return lease
@@ -86,7 +88,7 @@ class Pool:
                     except BaseException:
                         self._leave_line(waiter)
                         raise
-                    if lease is not None and self._ping_after and lease.used > self._suspect:
+                    if lease is not None and monotonic() < lease.fresh_until:
                         break  # it comes straight from the one before
                 elif self._idle:
                     lease = self._idle.pop()
@@ -97,22 +99,12 @@ class Pool:
                 if lease is None:  # there is room for it, which is reserved
                     lease = await self._make()
                     break
-                if self._is_fresh(lease) or await self._usable(lease):
+                if await self._usable(lease):
                     break
         finally:
             self._wait_time += monotonic() - started
         self._acquired += 1
         return lease
-
-    def _is_fresh(self, lease: Lease) -> bool:
-        """Whether it can be used as it is."""
-        now = monotonic()
-        return (
-            now < lease.expires
-            and now - lease.used < self._ping_after
-            and lease.used > self._suspect
-            and self._connector.is_alive(lease.connection)
-        )
 
     def _has_room(self) -> bool:
         return len(self._leased) + self._reserved < self._options.size
@@ -188,14 +180,17 @@ class Pool:
         return lease
 
     async def _usable(self, lease: Lease) -> bool:
-        """Whether a leased connection that is not fresh can be used; one that cannot is dropped."""
-        if monotonic() >= lease.expires:
+        """Whether a leased connection can be used; one that is not fresh is tried, one that cannot is dropped."""
+        now = monotonic()
+        if now >= lease.expires:
             self._retire(lease)
             return False
         if not self._connector.is_alive(lease.connection):
             self._lost += 1
             self._drop(lease)
             return False
+        if now < lease.fresh_until:
+            return True
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 await self._connector.ping(lease.connection)
@@ -209,21 +204,23 @@ class Pool:
         return True
 
     def release(self, lease: Lease) -> None:
-        """Give a connection back, unharmed."""
+        """Give a connection back, unharmed: to who waits, if it lives; else who takes it next will see."""
         now = monotonic()
         if self._closed or now >= lease.expires:
             if lease in self._leased:  # closing does not wait for ever: it may have been ended already
                 self._retire(lease)
             return
-        if not self._connector.is_alive(lease.connection):
-            self.discard(lease)
-            return
         lease.used = now
-        while self._waiters:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(lease)
+        lease.fresh_until = min(now + self._ping_after, lease.expires)
+        if self._waiters:
+            if not self._connector.is_alive(lease.connection):
+                self.discard(lease)
                 return
+            while self._waiters:
+                _, waiter = self._waiters.popleft()
+                if not waiter.done():
+                    waiter.set_result(lease)
+                    return
         self._leased.discard(lease)
         self._idle.append(lease)
         if self._timer is None:
@@ -232,7 +229,8 @@ class Pool:
     def discard(self, lease: Lease) -> None:
         """Give back a connection that is lost. Those that lie idle are tried before their next use."""
         self._lost += 1
-        self._suspect = monotonic()
+        for other in (*self._idle, *self._leased):  # of those in use, only one that was just handed on is not yet used
+            other.fresh_until = 0.0
         self._drop(lease)
 
     def interrupted(self, lease: Lease) -> asyncio.Task[None]:

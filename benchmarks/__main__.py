@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--expired", type=int, default=100_000, help="rows to purge")
     parser.add_argument("--batch", type=int, default=1_000, help="rows that a purge removes at a time")
     parser.add_argument("--uvloop", action="store_true", help="everything on uvloop; --parts loops compares both")
+    parser.add_argument("--one-cpu", action="store_true", help="contenders and servers on one: nobody wakes another")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     return parser.parse_args()
 
@@ -95,6 +96,8 @@ def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
 def main() -> None:
     """Run what was asked for. Any contender that is wrong, hung or not installed ends the run with its error."""
     given = _arguments()
+    if given.one_cpu:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     given.output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=given.output))
     try:

@@ -10,7 +10,7 @@ first connection, and where it is not what we know, `execute` it is.
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from asyncmy.errors import MySQLError
 
@@ -39,8 +39,8 @@ class Taken:
 
     __slots__ = ("description", "rows")
 
-    message: Final = None
-    insert_id: Final = 0
+    message: ClassVar[None] = None
+    insert_id: ClassVar[int] = 0
 
     @property
     def affected_rows(self) -> int:

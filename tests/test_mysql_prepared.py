@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio
 
 
 class Result:
-    """What asyncmy has of a statement's result."""
+    """What asyncmy has of a statement's result. rows: None where it has none."""
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
@@ -19,8 +19,9 @@ class Result:
 class Public:
     """A prepared statement with asyncmy's public methods."""
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: "Connection", text: str) -> None:
         self.connection = connection
+        self.text = text
         self.executed = 0
 
     async def execute(self, parameters: Any) -> Result:
@@ -35,21 +36,43 @@ class Public:
 class Known(Public):
     """The short way as it is: the first rows are in the connection's result, later ones are handed over."""
 
+    kept_back = 1
+    """So many times."""
+
     async def _execute_cursor(self, parameters: Any, cursor: Any) -> bool:
         self.executed += 1
-        if self.executed == 1:
-            self.connection._result = Result(((parameters[0], 1),))
+        rows = ((parameters[0], 1),) if self.text.startswith("SELECT") else None
+        if rows is None or self.executed <= self.kept_back:
+            self.connection._result = Result(rows)
             return False
-        cursor._set_cached_rows(((parameters[0], 1),), ("column",))
+        cursor._set_cached_rows(rows, ("column",))
         return True
 
 
-class NeverHandsOver(Public):
+class InPieces(Known):
+    """The same where some answers do not arrive at once."""
+
+    kept_back = 4
+
+
+class NeverHandsOver(Known):
     """The short way, but all is in the connection's result."""
 
+    kept_back = 1_000_000
+
+
+class AtOnce(Known):
+    """The short way, but the first rows are handed over too."""
+
+    kept_back = 0
+
+
+class WithoutRowsToo(Known):
+    """The short way, but all is handed over, though there be no rows."""
+
     async def _execute_cursor(self, parameters: Any, cursor: Any) -> bool:
-        self.connection._result = Result(((parameters[0], 1),))
-        return False
+        await super()._execute_cursor(parameters, cursor)
+        return True
 
 
 class Rearranged(Public):
@@ -84,7 +107,7 @@ class Connection:
 
     async def prepare(self, text: str) -> Public:
         """A statement."""
-        self.made.append(self._kind(self))
+        self.made.append(self._kind(self, text))
         return self.made[-1]
 
 
@@ -92,14 +115,17 @@ class Connection:
     ("kind", "straight"),
     [
         (Known, True),
+        (InPieces, True),
+        (NeverHandsOver, None),
         (Public, False),
-        (NeverHandsOver, False),
+        (AtOnce, False),
+        (WithoutRowsToo, False),
         (Rearranged, False),
         (HandsOverOtherwise, False),
         (Wrong, False),
     ],
 )
-async def test_it_is_known_by_what_it_does(kind: type[Public], straight: bool) -> None:
+async def test_it_is_known_by_what_it_does(kind: type[Public], straight: bool | None) -> None:
     assert await goes_straight(Connection(kind)) is straight
 
 

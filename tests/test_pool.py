@@ -211,6 +211,32 @@ class TestDeath:
             assert pool.figures.lost == 1
             pool.release(lease)
 
+    async def test_what_was_dead_when_it_came_back_is_handed_to_nobody(self) -> None:
+        connector = Connector()
+        async with pool_of(connector, size=1) as pool:
+            lease = await pool.acquire()
+            connector.made[0].open = False
+            pool.release(lease)
+            assert pool.take() is None
+            lease = await pool.acquire()
+            waiting = asyncio.create_task(pool.acquire())
+            await asyncio.sleep(0)
+            connector.made[1].open = False
+            pool.release(lease)
+            lease = await waiting
+            assert lease.connection is connector.made[2]
+            assert pool.figures.lost == 2
+            pool.release(lease)
+
+    async def test_what_dies_idle_and_is_not_asked_for_is_cleared_away_in_time(self) -> None:
+        connector = Connector()
+        async with pool_of(connector, size=2, max_idle=0.05) as pool:
+            pool.release(await pool.acquire())
+            connector.made[0].open = False
+            await asyncio.sleep(0.1)
+            assert pool.figures.size == 0
+            assert pool.figures.lost == 1
+
     async def test_one_that_was_idle_for_long_is_tried_first(self) -> None:
         connector = Connector()
         async with pool_of(connector, size=1, ping_after=0.01) as pool:

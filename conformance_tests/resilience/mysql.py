@@ -166,6 +166,18 @@ class TestPrepared:
             finally:
                 outside.run("SET GLOBAL max_prepared_stmt_count = 16382")
 
+    async def test_a_server_that_keeps_no_more_is_opened_all_the_same(self, outside: OutsideMySQL) -> None:
+        async with outside.connect(pool_size=1) as db:
+            await db.create_tables()
+            await db.create(USER, {"email": "a", "name": "A"})
+        outside.run("SET GLOBAL max_prepared_stmt_count = 0")
+        try:
+            async with outside.connect(pool_size=1) as db:
+                for _ in range(4):
+                    assert await db.count(USER, {"email": "a"}) == 1
+        finally:
+            outside.run("SET GLOBAL max_prepared_stmt_count = 16382")
+
     async def test_a_deadlock_while_preparing_has_undone_the_transaction(self, outside: OutsideMySQL) -> None:
         there_and_back = ", ".join(f"{one} TO {one}_x, {one}_x TO {one}" for one in ("account", "verification"))
         async with outside.connect(pool_size=1) as db:

@@ -94,13 +94,13 @@ class MySQLDriver(Driver):
                 return connection
             if self._straight is None:
                 self._straight = await goes_straight(connection)
-                if not self._straight:  # who knows what the trial has done to it
+                if self._straight is False:  # who knows what the trial has done to it
                     self.terminate(connection)
-                    connection = await self._set_up(place)
+                    return await self._set_up(place)
         except BaseException:
             self.terminate(connection)
             raise
-        connection.prepared = PreparedStatements(connection, straight=self._straight)
+        connection.prepared = PreparedStatements(connection, straight=self._straight is True)
         return connection
 
     async def _connect(self, place: tuple[str, int]) -> Any:

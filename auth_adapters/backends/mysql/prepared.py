@@ -30,6 +30,7 @@ MORE_BYTES: Final = 4
 MARK: Final = re.compile("%[s%]")
 UNPREPARED: Final = frozenset({1064, 1295, 1390, 1461})
 """Not of this syntax, not of this kind, not with so many values, not so many: nothing was done."""
+TRIES: Final = 8
 LOST: Final = frozenset({1210, 1243, 1615})
 """The server no longer knows the statement as it was prepared: nothing was done."""
 
@@ -106,19 +107,43 @@ class PreparedStatements:
         return made
 
 
-async def goes_straight(connection: Any) -> bool:
-    """Whether this version of asyncmy can do it. If not, the connection may not be usable any more."""
+async def goes_straight(connection: Any) -> bool | None:
+    """Whether this version of asyncmy can do it; None if that cannot be told now. If not, the connection may not be
+    usable any more.
+    """
     try:
-        statement = await connection.prepare("SELECT ?, 1")
-        found = []
-        for text in ("a", "b"):
-            taken = Taken()
-            known = await statement._execute_cursor((text,), taken)
-            found.append((taken.rows if known else connection._result.rows, known))
-        await statement.close()
+        if not await _does_without_rows(connection):
+            return False
+        return await _hands_over_rows(connection)
     except (AttributeError, TypeError, ValueError):
         return False
-    return found == [((("a", 1),), False), ((("b", 1),), True)]
+    except MySQLError as error:
+        if not _is_one(error, UNPREPARED):
+            raise
+        return None
+
+
+async def _does_without_rows(connection: Any) -> bool:
+    statement = await connection.prepare("DO ?")
+    handed_over = [await statement._execute_cursor((text,), Taken()) for text in ("a", "b")]
+    await statement.close()
+    return handed_over == [False, False]
+
+
+async def _hands_over_rows(connection: Any) -> bool | None:
+    """Never those of the first time, and later unless they arrive in pieces."""
+    statement = await connection.prepare("SELECT ?, 1")
+    handed_over = None
+    for attempt in range(TRIES):
+        taken, text = Taken(), f"{attempt}"
+        handed_over = await statement._execute_cursor((text,), taken)
+        rows = taken.rows if handed_over else connection._result.rows
+        if rows != ((text, 1),) or (handed_over and not attempt):
+            return False
+        if handed_over:
+            break
+    await statement.close()
+    return handed_over or None
 
 
 def _is_one(error: MySQLError, codes: frozenset[int]) -> bool:

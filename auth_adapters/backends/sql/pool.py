@@ -293,7 +293,11 @@ class Pool:
         now = monotonic()
         oldest = now
         for lease in list(self._idle):
-            if now - lease.used >= self._options.max_idle or now >= lease.expires:
+            if not self._connector.is_alive(lease.connection):
+                self._idle.remove(lease)
+                self._lost += 1
+                self._drop(lease)
+            elif now - lease.used >= self._options.max_idle or now >= lease.expires:
                 self._idle.remove(lease)
                 self._retire(lease)
             else:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from auth_adapters.capabilities import Storage
 from auth_adapters.errors import (
@@ -101,6 +101,23 @@ class Decoder:
         else:
             return record
         raise BackendError(f"what is stored in {name} does not fit the field, or its transform ({problem})")
+
+
+class UsualChanges(NamedTuple):
+    """How new values of some fields are stored, in their order, and behind them what changes by itself."""
+
+    given: tuple[Convert, ...]
+    refreshed: tuple[tuple[Callable[[], Any], Convert], ...]
+
+    def encode(self, changes: Mapping[str, Any]) -> list[Any] | None:
+        """What `encode_changes` makes of changes of these very fields; None, and nothing was done, if one is None."""
+        for value in changes.values():
+            if value is None:
+                return None
+        encoded = [store(value) for store, value in zip(self.given, changes.values())]  # noqa: B905  (the same fields)
+        for refresh, store in self.refreshed:
+            encoded.append(store(refresh()))
+        return encoded
 
 
 class ModelCodec:
@@ -234,6 +251,18 @@ class ModelCodec:
             if shadow:
                 encoded[shadow] = None if stored is None else stored.lower()
         return encoded
+
+    def usual_changes(self, names: Collection[str]) -> "UsualChanges | None":
+        """How `encode_changes` encodes values of these fields, none of them None, where each is encoded by itself."""
+        refreshed = [(name, refresh) for name, refresh in self._updating if name not in names]
+        if any(self._changing[name][1] for name in (*names, *dict(refreshed))) or not all(
+            callable(refresh) for _, refresh in refreshed
+        ):
+            return None
+        return UsualChanges(
+            tuple(self._changing[name][3] for name in names),
+            tuple((refresh, self._changing[name][3]) for name, refresh in refreshed),
+        )
 
     def check_names(self, data: Mapping[str, Any]) -> None:
         """Raise unless `data` is a mapping whose keys are all fields."""

@@ -87,31 +87,40 @@ class Planner:
             words, where, self._ask(model, where, select, join, sort, limit, offset, after, single=single)
         )
 
-    def _again(self, words: Hashable | None, where: Any, own: Iterable[Any]) -> Asked[Any] | None:
-        """What was asked before in the same words, now with these values; None where the words now mean another
-        question, since a value is None or no id at all.
+    def _again(
+        self, words: Hashable | None, where: Any, own: Iterable[Any] = (), changes: Mapping[str, Any] | None = None
+    ) -> Asked[Any] | None:
+        """What was asked before in the same words, now with these values, the statement's own or its changes last; None
+        where the words now mean another question, since a value is None or no id at all.
         """
         values = []
         try:
             kept: Usual | None = self._usual.get(words)
             if kept is None:
                 return None
-            model, plan, followed = kept
+            model, plan, followed, usual_changes = kept
             for encode, value in zip(plan.encoders, where.values()):  # noqa: B905  (the words hold the names)
                 if value is None:
                     return None
                 values.append(encode(value))
         except (TypeError, Unparsable):  # words that cannot be hashed are those of no question
             return None
-        values.extend(own)
+        if changes is None:
+            values.extend(own)
+        else:
+            encoded = usual_changes and usual_changes.encode(changes)
+            values.extend(model.encode_changes(changes).values() if encoded is None else encoded)
         return Asked(model, plan, tuple(values), followed)
 
-    def _kept(self, words: Hashable | None, where: Any, asked: Asked[Any]) -> Asked[Any]:
-        """What was asked, which is found by its words from now on if it asks for equality only."""
+    def _kept(
+        self, words: Hashable | None, where: Any, asked: Asked[Any], changes: Collection[str] | None = None
+    ) -> Asked[Any]:
+        """What was asked, which is found by its words from now on if it asks for equality only. changes: what of."""
         if not words or any(value is None for value in where.values()):
             return asked
         if all(test.op == "eq" for test in tests_of(asked.statement.condition)):
-            self._usual.find(words, lambda: Usual(asked.model, asked.plan, asked.followed))
+            usual_changes = None if changes is None else asked.model.usual_changes(changes)
+            self._usual.find(words, lambda: Usual(asked.model, asked.plan, asked.followed, usual_changes))
         return asked
 
     def _ask(
@@ -193,7 +202,7 @@ class Planner:
     def count(self, model: Name, where: Any) -> Asked[Count]:
         """How many records match."""
         words = usual_words("count", model, where) if type(where) is dict else None
-        if asked := self._again(words, where, ()):
+        if asked := self._again(words, where):
             return asked
         codec = self.codec.model(model)
         counted = self._conditioned(
@@ -206,10 +215,9 @@ class Planner:
         words = None
         if type(where) is dict and type(changes) is dict:
             words = usual_words("update" if one else "update_many", model, where, tuple(changes))
-            if asked := self._again(words, where, ()):
-                encoded = asked.model.encode_changes(changes).values()
-                return Asked(asked.model, asked.plan, (*asked.values, *encoded))
-        return self._kept(words, where, self._update(model, where, changes, one=one))
+            if asked := self._again(words, where, changes=changes):
+                return asked
+        return self._kept(words, where, self._update(model, where, changes, one=one), changes)
 
     def _update(self, model: Name, where: Any, changes: Mapping[str, Any], *, one: bool) -> Asked[Update]:
         codec = self.codec.model(model)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from auth_adapters.codec import ModelCodec
+from auth_adapters.codec import ModelCodec, UsualChanges
 from auth_adapters.joins import Joining
 from auth_adapters.physical import Row, Statement, Values
 from auth_adapters.query import ModelRef, Record
@@ -47,11 +47,14 @@ class Asked(NamedTuple, Generic[S_co]):
 
 
 class Usual(NamedTuple):
-    """What was made of a question as auth code mostly asks it: for equality, its joins by name."""
+    """What was made of a question as auth code mostly asks it: for equality, its joins by name. changes: how its new
+    values are encoded, if it has any and there is a short way.
+    """
 
     model: ModelCodec
     plan: Plan[Any]
     followed: tuple[Values, ...]
+    changes: UsualChanges | None = None
 
 
 class PlanCache(dict[Hashable, Any]):

@@ -7,6 +7,9 @@ import shutil
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks.contenders import DATABASES
@@ -37,7 +40,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--expired", type=int, default=100_000, help="rows to purge")
     parser.add_argument("--batch", type=int, default=1_000, help="rows that a purge removes at a time")
     parser.add_argument("--uvloop", action="store_true", help="everything on uvloop; --parts loops compares both")
-    parser.add_argument("--one-cpu", action="store_true", help="contenders and servers on one: nobody wakes another")
+    parser.add_argument(
+        "--cpus", choices=["one", "all"], help="for contenders and server; one for costs if there is one"
+    )
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     return parser.parse_args()
 
@@ -46,28 +51,50 @@ def _say(line: str) -> None:
     print(f"... {line}", file=sys.stderr, flush=True)
 
 
-async def _measure(given: argparse.Namespace, report: Report, place: Place, file: Path) -> None:
-    """Every part but that of the loops. Each is saved when it is done: the next may fail."""
+async def _measure(given: argparse.Namespace, parts: list[str], report: Report, place: Place, file: Path) -> None:
+    """What an operation costs, on one event loop. Each part is saved when it is done: the next may fail."""
     options = report.options
-    if "compare" in given.parts:
+    if "compare" in parts:
         report.measured = await compare(options, place, _say)
         report.save(file)
-    if "layers" in given.parts:
+    if "layers" in parts:
         report.layers = await measure_layers(given.rounds)
         report.save(file)
-    if "sizes" in given.parts:
+    if "sizes" in parts:
         report.sizes = await measure_sizes(options, given.sizes, place, _say)
         report.save(file)
-    if "purge" in given.parts:
-        _say("purging")
-        report.purge = await measure_purge(options, given.expired, given.batch, place)
-        report.save(file)
+
+
+@contextmanager
+def _cpus(number: str) -> Iterator[None]:
+    """What starts inside, servers too, runs on one CPU, so that none pays for waking another; or on all."""
+    if number == "all" or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(every)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, every)
+
+
+@contextmanager
+def _started(report: Report, folder: Path) -> Iterator[Place]:
+    """The place where the data is kept, with its server running."""
+    place: Place = report.options.database.load_place()(folder)
+    try:
+        report.version = place.start()
+        yield place
+    finally:
+        place.stop()
 
 
 def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
     """Measure on one database."""
+    database = DATABASES[key]
     options = Options(
-        database=DATABASES[key],
+        database=database,
         rounds=given.rounds,
         users=given.users,
         operations=given.operations,
@@ -75,17 +102,21 @@ def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
         only=tuple(given.only),
         connections=given.connections,
         uvloop=given.uvloop,
+        cpus=given.cpus or ("one" if database.server else "all"),
     )
-    place: Place = options.database.load_place()(folder)
     file = given.output / f"{key}.json"
-    try:
-        report = Report(options, place.start())
-        with asyncio.Runner(loop_factory=LOOPS["uvloop" if given.uvloop else "asyncio"]) as runner:
-            runner.run(_measure(given, report, place, file))
-        if "loops" in given.parts:
-            report.loops = measure_loops(options, place, _say)
-    finally:
-        place.stop()
+    report = Report(options)
+    runner_of = partial(asyncio.Runner, loop_factory=LOOPS["uvloop" if given.uvloop else "asyncio"])
+    if costs := [part for part in PARTS if part in given.parts and part != "purge"]:
+        with _cpus(options.cpus), _started(report, folder) as place:
+            with runner_of() as runner:
+                runner.run(_measure(given, costs, report, place, file))
+            if "loops" in costs:
+                report.loops = measure_loops(options, place, _say)
+    if "purge" in given.parts:  # how long others wait, not what it costs
+        _say("purging")
+        with _cpus(given.cpus or "all"), _started(report, folder) as place, runner_of() as runner:
+            report.purge = runner.run(measure_purge(options, given.expired, given.batch, place))
     print(report.text())
     report.save(file)
     if report.measured.costs:
@@ -96,8 +127,6 @@ def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
 def main() -> None:
     """Run what was asked for. Any contender that is wrong, hung or not installed ends the run with its error."""
     given = _arguments()
-    if given.one_cpu:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     given.output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=given.output))
     try:

@@ -30,7 +30,8 @@ class Cost(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to run. operations: how many of each kind per round (times the contender's weight). connections: in each
-    contender's pool. uvloop: whether on its event loop.
+    contender's pool. uvloop: whether on its event loop. cpus: "one" or "all", for contenders and server, where it is costs
+    that are measured.
     """
 
     database: Database
@@ -41,6 +42,7 @@ class Options:
     only: tuple[str, ...]
     connections: int
     uvloop: bool = False
+    cpus: str = "all"
 
     def spare(self) -> int:
         """How many rows the operations remove from a file in a run, at most."""

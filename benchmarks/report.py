@@ -1,13 +1,13 @@
 """What was measured, as tables and as a judgement of the goals."""
 
 import json
-import os
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from os import cpu_count
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ class Report:
     """Everything of one run."""
 
     options: Options
-    version: str
+    version: str = ""
     measured: Measured = field(default_factory=Measured)
     layers: dict[str, float] = field(default_factory=dict)
     sizes: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Report:
         """What it ran on, and with what."""
         found = {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "cores": str(_cores()),
+            "cores": f"1 of {cpu_count()}" if self.options.cpus == "one" else str(cpu_count()),
             "Python": platform.python_version(),
             self.options.database.title: self.version,
         }
@@ -169,11 +169,6 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequenc
     lines = [title, " " * width + "".join(f"{column:>11}" for column in columns)]
     lines += [f"{name:<{width}}" + "".join(f"{figure(value):>11}" for value in values) for name, values in rows]
     return "\n".join(lines)
-
-
-def _cores() -> int:
-    """CPUs that may be used."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _growth(row: Mapping[str, float]) -> float:

@@ -19,7 +19,7 @@ class Database:
     contenders: where each is, as "module:Class" in `benchmarks.contenders`, in the order in which they are shown.
     floor: the one that nobody can beat; all answers are compared with its. direct: the driver used directly, which the
     goals are set against. goals: at most so many times its CPU, by concurrency. place: where the data is kept, as
-    "module:Class" in `benchmarks.places`. packages: whose versions are told.
+    "module:Class" in `benchmarks.places`. packages: whose versions are told. server: whether it is a process apart.
     """
 
     key: str
@@ -30,6 +30,7 @@ class Database:
     goals: Mapping[int, float]
     place: str
     packages: tuple[str, ...]
+    server: bool = True
 
     @property
     def bases(self) -> tuple[str, ...]:

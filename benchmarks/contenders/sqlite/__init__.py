@@ -21,4 +21,5 @@ SQLITE: Final = Database(
     goals={1: 0.7, 32: 0.4},
     place="sqlite:SqlitePlace",
     packages=("aiosqlite", "sqlalchemy", "fastapi-users-db-sqlalchemy", "tortoise-orm"),
+    server=False,
 )

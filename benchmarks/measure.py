@@ -30,8 +30,8 @@ class Cost(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to run. operations: how many of each kind per round (times the contender's weight). connections: in each
-    contender's pool. uvloop: whether on its event loop. cpus: "one" or "all", for contenders and server, where it is costs
-    that are measured.
+    contender's pool. uvloop: whether on its event loop. cpus: "one" or "all", for contenders and server, where costs
+    are measured.
     """
 
     database: Database

@@ -22,7 +22,7 @@ __all__ = ["Verbs"]
 
 Name = ModelRef[Any] | str
 Joins = Collection[str] | Mapping[str, Join]
-PURGE_SECONDS: Final = 0.004
+PURGE_SECONDS: Final = 0.003
 """What a batch of a purge should take; the next one is smaller or larger by that."""
 PURGE_LEAST: Final = 16
 """Records in its first batch, and in any: a slow disk's flush must not be paid for each of a few."""
@@ -258,8 +258,10 @@ class Verbs:
         """Remove in batches that take about `PURGE_SECONDS` each, so that others get their turn between them.
 
         Where even the shortest took longer, most of that is no matter of its size: they may take half as long again.
+        They double until one takes too long, and grow by a quarter after that: twice as many may take far longer than
+        twice as long.
         """
-        purged, size, shortest = 0, min(batch, PURGE_LEAST), math.inf
+        purged, size, shortest, growth = 0, min(batch, PURGE_LEAST), math.inf, 2.0
         while True:
             asked = self._planner.delete_batch(name, expired, limit=size)
             started = time.perf_counter()
@@ -270,4 +272,6 @@ class Verbs:
                 return purged
             shortest = min(shortest, took)
             bound = max(PURGE_SECONDS, 1.5 * shortest)
-            size = min(batch, size * 2 if took < bound else max(PURGE_LEAST, size // 2))
+            if took >= bound:
+                growth = 1.25
+            size = min(batch, max(PURGE_LEAST, int(size * (growth if took < bound else max(0.25, bound / took)))))

@@ -110,13 +110,15 @@ class UsualChanges(NamedTuple):
     refreshed: tuple[tuple[Callable[[], Any], Convert], ...]
 
     def encode(self, changes: Mapping[str, Any]) -> list[Any] | None:
-        """What `encode_changes` makes of changes of these very fields; None, and nothing was done, if one is None."""
+        """What `encode_changes` makes of changes of these very fields; None if a value is None."""
         for value in changes.values():
             if value is None:
                 return None
         encoded = [store(value) for store, value in zip(self.given, changes.values())]  # noqa: B905  (the same fields)
         for refresh, store in self.refreshed:
-            encoded.append(store(refresh()))
+            if (value := refresh()) is None:
+                return None
+            encoded.append(store(value))
         return encoded
 
 

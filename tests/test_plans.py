@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from auth_adapters import USER, InvalidQueryError, UnknownModelError, connect
+from auth_adapters import USER, InvalidQueryError, InvalidValueError, UnknownModelError, connect
+from auth_adapters.schema import Field, Schema
+from auth_adapters.schema import Model as SchemaModel
 
 
 class Name(str):
@@ -116,3 +118,38 @@ async def test_a_question_is_refused_however_often_it_is_asked() -> None:
                 await db.update(USER, {"email": "a"}, {"id": "b"})
             with pytest.raises(InvalidQueryError):
                 await db.find_many(USER, {"email": "a"}, limit=-1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("url", ["memory://", ":memory:"])
+async def test_changes_are_the_same_however_often_they_were_asked_for(url: str) -> None:
+    refreshed: list[int | None] = [0]
+    note = SchemaModel(
+        fields={
+            "text": Field("string", required=False),
+            "title": Field("string"),
+            "seen": Field("integer", required=False, on_update=lambda: refreshed[-1]),
+            "fixed": Field("integer", required=False, on_update=7),
+        }
+    )
+    plain = SchemaModel(fields={name: field for name, field in note.fields.items() if name != "fixed"})
+    schema = Schema({"note": note, "plain": plain})
+    async with connect(url, schema=schema) as db:
+        await db.create_tables()
+        for model in ("note", "plain"):
+            made = await db.create(model, {"title": "a"})
+            key = {"id": made["id"]}
+            for number in (1, 2, None, 3):
+                refreshed.append(number)
+                for text in ("x", None, "y"):
+                    changed = await db.update(model, key, {"text": text, "title": f"{number}"})
+                    assert changed is not None
+                    assert (changed["text"], changed["title"], changed["seen"]) == (text, f"{number}", number)
+                    assert changed.get("fixed", 7) == 7
+                again = await db.update(model, key, {"seen": 9, "text": "z"})
+                assert again is not None
+                assert again["seen"] == 9
+                with pytest.raises(InvalidValueError, match="title"):
+                    await db.update(model, key, {"text": "x", "title": None})
+                with pytest.raises(InvalidQueryError, match="primary key"):
+                    await db.update(model, key, {"text": "x", "id": "another"})

@@ -82,8 +82,8 @@ class Watched:
 
     def interrupt(self) -> None:
         """End what takes too long."""
-        self.interrupted = True
         if self.task is not None:
+            self.interrupted = True
             self.task.cancel()
 
     def __exit__(

@@ -49,8 +49,8 @@ class Taken:
         return len(self.rows)
 
     def _set_cached_rows(self, rows: tuple[Any, ...], description: Any) -> None:
-        self.rows = rows
-        self.description = description
+        self.rows: tuple[Any, ...] = rows
+        self.description: Any = description
 
 
 class PreparedStatements:

@@ -115,12 +115,16 @@ class Planner:
     def _kept(
         self, words: Hashable | None, where: Any, asked: Asked[Any], changes: Collection[str] | None = None
     ) -> Asked[Any]:
-        """What was asked, which is found by its words from now on if it asks for equality only. changes: what of."""
+        """What was asked, which is found by its words from now on if it asks for equality only.
+
+        changes: the fields that it changes.
+        """
         if not words or any(value is None for value in where.values()):
             return asked
         if all(test.op == "eq" for test in tests_of(asked.statement.condition)):
-            usual_changes = None if changes is None else asked.model.usual_changes(changes)
-            self._usual.find(words, lambda: Usual(asked.model, asked.plan, asked.followed, usual_changes))
+            usual = asked.model.usual_changes
+            new = (asked.model, asked.plan, asked.followed)
+            self._usual.find(words, lambda: Usual(*new, None if changes is None else usual(changes)))
         return asked
 
     def _ask(

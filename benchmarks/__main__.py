@@ -40,9 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--expired", type=int, default=100_000, help="rows to purge")
     parser.add_argument("--batch", type=int, default=1_000, help="rows that a purge removes at a time")
     parser.add_argument("--uvloop", action="store_true", help="everything on uvloop; --parts loops compares both")
-    parser.add_argument(
-        "--cpus", choices=["one", "all"], help="for contenders and server; one for costs if there is one"
-    )
+    parser.add_argument("--cpus", choices=["one", "all"], help="for contenders and server; costs with a server: one")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results"))
     return parser.parse_args()
 
@@ -113,6 +111,7 @@ def _run(given: argparse.Namespace, key: str, folder: Path) -> None:
                 runner.run(_measure(given, costs, report, place, file))
             if "loops" in costs:
                 report.loops = measure_loops(options, place, _say)
+                report.save(file)
     if "purge" in given.parts:  # how long others wait, not what it costs
         _say("purging")
         with _cpus(given.cpus or "all"), _started(report, folder) as place, runner_of() as runner:

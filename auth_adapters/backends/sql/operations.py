@@ -200,8 +200,7 @@ class Operations:
 
     def select(self, statement: Select, values: Values) -> Work:
         """The rows asked for."""
-        kept = self._compiled.get(id(statement))
-        sql: Sql = kept[1] if kept else self._sql(statement, self._compiler.select)
+        sql: Sql = self._sql(statement, self._compiler.select)
         return Request(sql.text, sql.parameters(values))
 
     def count(self, statement: Count, values: Values) -> Work:

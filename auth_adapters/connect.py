@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from auth_adapters.adapter import BackendAdapter
 from auth_adapters.errors import ConfigurationError, MissingDriverError
 from auth_adapters.observation import Observer
-from auth_adapters.options import parse_url
+from auth_adapters.options import GivenOptions, parse_url
 from auth_adapters.protocols import Adapter, Backend
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.core import auth_schema
@@ -22,7 +22,6 @@ __all__ = ["connect"]
 DEFAULT_URL: Final = "sqlite:///auth.db"
 ENVIRONMENT: Final = ("DATABASE_URL", "MONGODB_URI")
 SQLITE_SCHEMES: Final = frozenset({"sqlite", "sqlite+aiosqlite", "file"})
-SQLITE_OPTIONS: Final = frozenset({"busy_timeout"})
 SERVERS: Final[Mapping[str, str]] = {
     "postgres": "postgresql",
     "postgresql": "postgresql",
@@ -68,16 +67,17 @@ def connect(
     `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
 
     Options go by name or in the URL's query, the name wins; times are in seconds. Of SQLite: busy_timeout, how long to
-    wait for a lock (10). Of servers: host (or several, by commas), port, user, password, database; pool_size (10),
-    connect_timeout (10), acquire_timeout (30), statement_timeout (30; 0 for none), max_waiting (10,000 callers),
-    ping_after (30 idle), max_idle (300), max_lifetime (3,600), close_timeout (10), serverless (one connection). Of
-    PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
-    target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
-    replica), channel_binding, gssencmode. Of MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl,
-    lock_timeout (10), prepared_statements (True), unix_socket, charset, read_url. Of MongoDB: pool_size,
-    connect_timeout, acquire_timeout, statement_timeout and max_idle as above, server_selection_timeout (30), w
-    ("majority"), journal, wtimeout, read_concern, read_preference, ttl and validators (False), and PyMongo's own by
-    PyMongo's names. connection_limit and pool_timeout are other names of pool_size and acquire_timeout.
+    wait for a lock (10); mmap_size, bytes of the file that are read through memory (268435456; 0 for none). Of servers:
+    host (or several, by commas), port, user, password, database; pool_size (10), connect_timeout (10), acquire_timeout
+    (30), statement_timeout (30; 0 for none), max_waiting (10,000 callers), ping_after (30 idle), max_idle (300),
+    max_lifetime (3,600), close_timeout (10), serverless (one connection). Of PostgreSQL also: sslmode, sslrootcert,
+    sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name, target_session_attrs, options, schema (the
+    database schema), pooler="transaction" or pgbouncer=true, read_url (a replica), channel_binding, gssencmode. Of
+    MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl, lock_timeout (10), prepared_statements (True),
+    unix_socket, charset, read_url. Of MongoDB: pool_size, connect_timeout, acquire_timeout, statement_timeout and
+    max_idle as above, server_selection_timeout (30), w ("majority"), journal, wtimeout, read_concern, read_preference,
+    ttl and validators (False), and PyMongo's own by PyMongo's names. connection_limit and pool_timeout are other names
+    of pool_size and acquire_timeout.
 
     Raises `ConfigurationError` for what cannot be used and `MissingDriverError` for a driver that is not installed.
     """
@@ -178,11 +178,10 @@ def _sqlite_url(rest: str, options: Mapping[str, Any], *, slashes: str) -> Backe
 
 
 def _sqlite(path: str, options: Mapping[str, Any]) -> Backend:
-    _known(options, SQLITE_OPTIONS, "SQLite")
     module = _module("auth_adapters.backends.sqlite", "sqlite")
     if not path or "\0" in path:
         raise ConfigurationError(f"a SQLite database needs a path; give {ACCEPTED}")
-    backend: Backend = module.SQLiteBackend(path, **_seconds(options))
+    backend: Backend = module.read_backend(path, options)
     return backend
 
 
@@ -208,34 +207,17 @@ def _from_engine(engine: Any, options: Mapping[str, Any]) -> Backend:
 
 
 def _from_pool(pool: Any, driver: str, options: Mapping[str, Any]) -> Backend:
-    _known(options, frozenset({"acquire_timeout"}), "a pool of yours")
-    backend: Backend = _made_by(POOLS[driver])(pool, **_seconds(options))
+    kind = _made_by(POOLS[driver])
+    given = GivenOptions("a pool of yours", {}, options)
+    acquire_timeout = given.seconds("acquire_timeout", default=30.0)
+    given.finish()
+    backend: Backend = kind(pool, acquire_timeout=acquire_timeout)
     return backend
 
 
 def _made_by(place: tuple[str, str]) -> Any:
     """A class of a backend's package, which is called as its extra."""
     return getattr(_module(f"auth_adapters.backends.{place[0]}", place[0]), place[1])
-
-
-def _seconds(options: Mapping[str, Any]) -> dict[str, float]:
-    read = {}
-    for name, value in options.items():
-        try:
-            read[name] = float(value)
-        except (TypeError, ValueError):
-            raise ConfigurationError(f"{name} takes a number of seconds") from None
-        if not 0 <= read[name] <= 3600:
-            raise ConfigurationError(f"{name} takes seconds from 0 to 3600")
-    return read
-
-
-def _known(options: Mapping[str, Any], known: frozenset[str], what: str) -> None:
-    unknown = sorted(name for name in options if name not in known)
-    if unknown:
-        raise ConfigurationError(
-            f"{what} has no option {', '.join(map(repr, unknown))}; there are: {', '.join(sorted(known))}"
-        )
 
 
 def _no_options(options: Mapping[str, Any], what: str) -> None:

@@ -108,14 +108,14 @@ class GivenOptions:
             raise self._wrong(names[0], f"a number of seconds from {least:g} to {MAX_SECONDS:g}")
         return number
 
-    def count(self, *names: str, default: int, least: int = 1) -> int:
+    def count(self, *names: str, default: int, least: int = 1, most: int = MAX_COUNT) -> int:
         """A whole number."""
         value = self.value(*names)
         if value is None:
             return default
         text = str(value)
-        if isinstance(value, bool) or not (text.isascii() and text.isdigit() and least <= int(text) <= MAX_COUNT):
-            raise self._wrong(names[0], f"a whole number from {least} to {MAX_COUNT}")
+        if isinstance(value, bool) or not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise self._wrong(names[0], f"a whole number from {least} to {most}")
         return int(text)
 
     def flag(self, *names: str) -> bool | None:

@@ -102,9 +102,9 @@ def test_an_unknown_option_is_refused_with_those_there_are() -> None:
         connect("x.db", pool_size=5)
 
 
-@pytest.mark.parametrize("timeout", [-1, 10_000, float("nan")])
+@pytest.mark.parametrize("timeout", [-1, 100_000, float("nan")])
 def test_a_timeout_out_of_range_is_refused(timeout: float) -> None:
-    with pytest.raises(ConfigurationError, match="seconds from 0 to 3600"):
+    with pytest.raises(ConfigurationError, match="seconds from 0 to 86400"):
         connect("x.db", busy_timeout=timeout)
 
 

@@ -106,6 +106,50 @@ async def test_where_it_is_not_allowed_jobs_run_all_the_same(tmp_path: Path, mon
     assert asked == [number], "asked once, never again"
 
 
+def policy(connection: sqlite3.Connection) -> int:
+    """A job that tells how the kernel schedules its thread."""
+    return os.sched_getscheduler(0)
+
+
+@movable
+@pytest.mark.asyncio
+async def test_the_thread_waits_its_turn_and_no_other_does(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as lane:
+        assert await lane.run(policy) == os.SCHED_BATCH
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@movable
+def test_a_way_of_scheduling_that_the_application_chose_is_left_alone(tmp_path: Path) -> None:
+    found: list[int] = []
+
+    async def look() -> None:
+        async with opened(tmp_path / "x.db") as lane:
+            found.append(await lane.run(policy))
+
+    def idle() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        asyncio.run(look())
+
+    beside = threading.Thread(target=idle)
+    beside.start()
+    beside.join()
+    assert found == [os.SCHED_IDLE]
+
+
+@movable
+@pytest.mark.asyncio
+async def test_where_it_may_not_choose_its_turn_it_runs_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: int, policy: int, param: os.sched_param) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    async with opened(tmp_path / "x.db") as lane:
+        assert await lane.run(policy) == os.SCHED_OTHER
+
+
 @pytest.fixture
 def led(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a leader asks of the system, on a CPU and at a time of our choosing."""

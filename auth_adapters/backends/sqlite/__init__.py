@@ -2,5 +2,6 @@
 
 from auth_adapters.backends.sqlite.backend import SQLiteBackend
 from auth_adapters.backends.sqlite.owned import SQLiteEngineBackend
+from auth_adapters.backends.sqlite.reading import read_backend
 
-__all__ = ["SQLiteBackend", "SQLiteEngineBackend"]
+__all__ = ["SQLiteBackend", "SQLiteEngineBackend", "read_backend"]

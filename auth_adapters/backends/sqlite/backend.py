@@ -26,6 +26,8 @@ __all__ = ["SQLiteBackend"]
 
 T = TypeVar("T")
 MINIMUM: Final = (3, 35, 0)
+BUSY_TIMEOUT: Final = 10.0
+MMAP_SIZE: Final = 2**28
 
 
 class SQLiteBackend(SqlVerbs):
@@ -33,17 +35,19 @@ class SQLiteBackend(SqlVerbs):
 
     A file has one connection that writes and one that reads, in WAL mode with foreign keys on and synchronous=FULL;
     `:memory:` has one for both, and lives as long as the backend is open. busy_timeout: seconds to wait for a lock,
-    of this process or of others, before `TransientError`.
+    of this process or of others, before `TransientError`. mmap_size: so many bytes of the file are read through memory
+    that is mapped to it, at most; 0 for none. A disk that fails there ends the process.
     """
 
     storage: Storage = Storage()
     capabilities: Capabilities = CAPABILITIES
 
-    def __init__(self, path: str, *, busy_timeout: float = 10.0) -> None:
+    def __init__(self, path: str, *, busy_timeout: float = BUSY_TIMEOUT, mmap_size: int = MMAP_SIZE) -> None:
         if sqlite3.sqlite_version_info < MINIMUM:
             raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is the oldest that works")
         self._path = path
         self._timeout = busy_timeout
+        self._mmap_size = mmap_size
         self._memory = path == ":memory:"
         self._folder = Path(path).parent
 
@@ -71,7 +75,7 @@ class SQLiteBackend(SqlVerbs):
             self._reader = self._writer
             return
         try:
-            self._reader = await self._connect("PRAGMA query_only = ON")
+            self._reader = await self._connect("PRAGMA query_only = ON", f"PRAGMA mmap_size = {self._mmap_size:d}")
         except BaseException:
             await self._writer.close()
             raise

@@ -1,6 +1,7 @@
 """From the schema to the tables: types, names, indexes and foreign keys, derived once."""
 
 import hashlib
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
@@ -12,14 +13,39 @@ from auth_adapters.schema.fields import MISSING, Field
 from auth_adapters.schema.models import Model
 from auth_adapters.values import ValueCodec, value_codec
 
-__all__ = ["column_name", "field_codec", "lay_out", "shadow_name", "table_name"]
+__all__ = ["Names", "column_name", "field_codec", "lay_out", "shadow_name", "table_name"]
 
 MAX_NAME: Final = 60
+MAX_DIGEST: Final = 8
+
+
+class Names:
+    """Names of indexes and references, made of what they are about. None is given twice, whatever its case: databases
+    differ in what has names of its own (a table, a kind of thing, all there is). The first keeps the plain name.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+
+    def make(self, *parts: str) -> str:
+        """A name of at most 60 characters."""
+        plain = "_".join(parts)
+        name = plain if len(plain) <= MAX_NAME else _with_digest(plain, plain)
+        if name.lower() in self._taken:  # that of other parts, which read the same in a row
+            name = _with_digest(plain, "\0".join(parts))
+        self._taken.add(name.lower())
+        return name
+
+
+def _with_digest(text: str, of: str) -> str:
+    digest = hashlib.sha256(of.encode()).hexdigest()[:MAX_DIGEST]
+    return f"{text[: MAX_NAME - MAX_DIGEST - 1]}_{digest}"
 
 
 def lay_out(schema: Schema, storage: Storage) -> Layout:
     """The tables of `schema` for a backend that stores values as `storage` says."""
-    tables = [_table(schema, name, model, storage) for name, model in schema.models.items()]
+    names = Names()
+    tables = [_table(schema, name, model, storage, names) for name, model in schema.models.items()]
     return Layout(tables=MappingProxyType({table.name: table for table in tables}))
 
 
@@ -52,7 +78,7 @@ def field_codec(schema: Schema, model: str, field: str, storage: Storage) -> Val
     return value_codec(f"{model}.{field}", target, storage, ids)
 
 
-def _table(schema: Schema, name: str, model: Model, storage: Storage) -> Table:
+def _table(schema: Schema, name: str, model: Model, storage: Storage, names: Names) -> Table:
     columns: dict[str, Column] = {}
     for field_name, field in model.fields.items():
         for column in _columns(schema, name, field_name, field, storage):
@@ -64,8 +90,8 @@ def _table(schema: Schema, name: str, model: Model, storage: Storage) -> Table:
         schema=schema.naming.database_schema,
         columns=MappingProxyType(columns),
         primary_key=tuple(column_name(schema, name, part) for part in model.primary_key),
-        indexes=_indexes(schema, name, model, table),
-        foreign_keys=_foreign_keys(schema, name, model, table),
+        indexes=_indexes(schema, name, model, table, names),
+        foreign_keys=_foreign_keys(schema, name, model, table, names),
         expires=column_name(schema, name, model.expires) if model.expires else None,
     )
 
@@ -96,7 +122,7 @@ def _indexed(schema: Schema, model: str, fields: tuple[str, ...]) -> tuple[str, 
     return tuple(shadow_name(schema, model, one) or column_name(schema, model, one) for one in fields)
 
 
-def _indexes(schema: Schema, name: str, model: Model, table: str) -> tuple[TableIndex, ...]:
+def _indexes(schema: Schema, name: str, model: Model, table: str, names: Names) -> tuple[TableIndex, ...]:
     primary = tuple(column_name(schema, name, part) for part in model.primary_key)
     wanted: dict[tuple[str, ...], bool] = {}
     for field_name, field in model.fields.items():
@@ -111,12 +137,12 @@ def _indexes(schema: Schema, name: str, model: Model, table: str) -> tuple[Table
         if field.references and not any(columns[0] == column for columns in (primary, *wanted)):
             wanted[(column,)] = False
     return tuple(
-        TableIndex(name=_short("uq" if unique else "ix", table, *columns), columns=columns, unique=unique)
+        TableIndex(name=names.make("uq" if unique else "ix", table, *columns), columns=columns, unique=unique)
         for columns, unique in wanted.items()
     )
 
 
-def _foreign_keys(schema: Schema, name: str, model: Model, table: str) -> tuple[ForeignKey, ...]:
+def _foreign_keys(schema: Schema, name: str, model: Model, table: str, names: Names) -> tuple[ForeignKey, ...]:
     keys = []
     for field_name, field in model.fields.items():
         if field.references is None:
@@ -124,7 +150,7 @@ def _foreign_keys(schema: Schema, name: str, model: Model, table: str) -> tuple[
         column = column_name(schema, name, field_name)
         keys.append(
             ForeignKey(
-                name=_short("fk", table, column),
+                name=names.make("fk", table, column),
                 column=column,
                 target=table_name(schema, field.references.model),
                 target_column=column_name(schema, field.references.model, field.references.field),
@@ -132,11 +158,3 @@ def _foreign_keys(schema: Schema, name: str, model: Model, table: str) -> tuple[
             )
         )
     return tuple(keys)
-
-
-def _short(*parts: str) -> str:
-    name = "_".join(parts)
-    if len(name) <= MAX_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: MAX_NAME - 9]}_{digest}"

@@ -18,7 +18,7 @@ from auth_adapters.conformance.topics.indexes import TestIndexes
 from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
-from auth_adapters.conformance.topics.naming import TestNaming, TestReservedWords
+from auth_adapters.conformance.topics.naming import TestAlikeNames, TestNaming, TestReservedWords
 from auth_adapters.conformance.topics.presets import TestBetterAuth, TestPlugins
 from auth_adapters.conformance.topics.properties import TestProperties
 from auth_adapters.conformance.topics.purge import TestPurge
@@ -37,6 +37,7 @@ from auth_adapters.conformance.topics.values import TestJson, TestNumbers, TestT
 from auth_adapters.conformance.topics.where import TestLogic, TestMembership, TestNone, TestWhere
 
 __all__ = [
+    "TestAlikeNames",
     "TestAtomicity",
     "TestAtomicityInTransactions",
     "TestAuthJs",

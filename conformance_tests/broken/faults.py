@@ -131,6 +131,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.ColumnsPadSpaces, "TestUnique"),
             in_sqlite(sql.UniqueByEmailOnly, "TestUnique", "TestBetterAuth", "TestPlugins"),
             in_sqlite(sql.UniqueBySpelling, "TestCaseInsensitive"),
+            in_sqlite(sql.NamesRunTogether, "TestAlikeNames"),
             in_sqlite(sql.UnquotedNames, "TestReservedWords"),
             in_sqlite(sql.ReachesByHalfAKey, "TestCompositeKeys"),
             in_sqlite(sql.PastesValues, "TestInjection"),

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_
@@ -25,6 +26,7 @@ __all__ = [
     "InnerJoins",
     "LeaksItsReader",
     "ListsIgnoreMode",
+    "NamesRunTogether",
     "NoIndexes",
     "NoSerialMemory",
     "NullPlusOneIsNull",
@@ -344,3 +346,16 @@ class TurnsAreLost(SQLiteBackend):
     async def open(self, layout: Layout) -> None:
         await super().open(layout)
         self._gate = self.Losing(self._timeout)
+
+
+class NamesRunTogether(SQLiteBackend):
+    """An index is called by its table and columns in a row, and one whose name is taken is not made."""
+
+    async def open(self, layout: Layout) -> None:
+        tables = {name: self.rename(table) for name, table in layout.tables.items()}
+        await super().open(Layout(tables=MappingProxyType(tables)))
+
+    def rename(self, table: Table) -> Table:
+        """The table with other names for its indexes."""
+        indexes = [replace(one, name="_".join(("ix", table.name, *one.columns))) for one in table.indexes]
+        return replace(table, indexes=tuple(indexes))

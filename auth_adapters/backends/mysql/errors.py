@@ -6,6 +6,7 @@ from typing import Final
 
 from asyncmy import errors as driver_errors
 
+from auth_adapters.backends.sql.family import primary_index
 from auth_adapters.errors import (
     AuthAdapterError,
     BackendError,
@@ -181,7 +182,7 @@ def _duplicate(code: int, text: str, layout: Layout) -> UniqueViolationError:
 def _unique_keys(layout: Layout) -> Iterator[tuple[Table, tuple[str, ...], str]]:
     for table in layout.tables.values():
         yield table, table.primary_key, PRIMARY
-        yield table, table.primary_key, f"uq_{table.name}_key"
+        yield table, table.primary_key, primary_index(table)
         for index in table.indexes:
             if index.unique:
                 yield table, index.columns, index.name

@@ -4,7 +4,6 @@ An index key has 3,072 bytes at most there: 768 characters. A longer unique key 
 columns, in generated columns that `SELECT *` does not show; an index that is not unique takes the first characters.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +16,7 @@ from sqlalchemy.sql.base import SchemaEventTarget
 from sqlalchemy.sql.compiler import DDLCompiler, GenericTypeCompiler
 
 from auth_adapters import physical
+from auth_adapters.layout import Names
 
 __all__ = [
     "FAMILY",
@@ -28,12 +28,12 @@ __all__ = [
     "StoredJson",
     "collation",
     "keys_of",
+    "primary_index",
 ]
 
 FAMILY: Final = ("mysql", "mariadb")
 HASH_TYPE: Final = "CHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 MAX_KEY: Final = 3_072
-MAX_NAME: Final = 64
 BYTES: Final = {"integer": 8, "float": 8, "boolean": 1, "datetime": 8, "uuid": 4 * 36}
 HASH_BYTES: Final = 64
 ROW_NUMBER: Final = "auth_adapters_row"
@@ -95,12 +95,12 @@ class Keys:
 
 def keys_of(table: physical.Table) -> Keys:
     """The keys of a table, each within what an index holds."""
-    hashes: dict[str, str] = {}
+    hashes = Hashes(table)
     indexes: dict[str, tuple[tuple[tuple[str, int | None], ...], bool]] = {}
     long = set()
     primary = _hashed(table, table.primary_key, hashes)
     if primary != table.primary_key:
-        name = _short(f"uq_{table.name}", "key")
+        name = primary_index(table)
         indexes[name] = (tuple((part, None) for part in primary), True)
         long.add(name)
     for index in table.indexes:
@@ -109,12 +109,30 @@ def keys_of(table: physical.Table) -> Keys:
         indexes[index.name] = (parts or _prefixed(table, columns), index.unique)
         if indexes[index.name][0] != tuple((name, None) for name in index.columns):
             long.add(index.name)
+    names = Names(indexes)
     for name in _unindexed(table, indexes):
-        added = _short("ix", table.name, name)
+        added = names.make("ix", table.name, name)
         indexes[added] = (((name, None),), False)
         long.add(added)
     whole = primary if primary == table.primary_key else None
     return Keys(hashes=hashes, primary=whole, indexes=indexes, long=frozenset(long))
+
+
+def primary_index(table: physical.Table) -> str:
+    """The name of the unique index of a primary key that is too long to be one."""
+    return Names().make("pk", table.name)
+
+
+class Hashes(dict[str, str]):
+    """By column, the generated column with its hash: made when it is asked for, and called as no other is."""
+
+    def __init__(self, table: physical.Table) -> None:
+        super().__init__()
+        self._names = Names(table.columns)
+
+    def __missing__(self, column: str) -> str:
+        self[column] = name = self._names.make(column, "sha256")
+        return name
 
 
 def _references_last(table: physical.Table, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,14 +156,13 @@ def _size(column: physical.Column) -> int:
     return 4 * column.length if column.length is not None else BYTES.get(column.kind, 4 * 255)
 
 
-def _hashed(table: physical.Table, columns: tuple[str, ...], hashes: dict[str, str]) -> tuple[str, ...]:
+def _hashed(table: physical.Table, columns: tuple[str, ...], hashes: Hashes) -> tuple[str, ...]:
     """The columns of a unique key, as many of the longest ones as need be replaced by their hashes."""
     sizes = {name: _size(table.columns[name]) for name in columns}
     hashed = set()
     while sum(HASH_BYTES if name in hashed else size for name, size in sizes.items()) > MAX_KEY:
         longest = max((name for name in columns if name not in hashed), key=lambda name: sizes[name])
         hashed.add(longest)
-        hashes.setdefault(longest, _short(longest, "sha256"))
     return tuple(hashes[name] if name in hashed else name for name in columns)
 
 
@@ -156,14 +173,6 @@ def _prefixed(table: physical.Table, columns: tuple[str, ...]) -> tuple[tuple[st
         return tuple((name, None) for name in columns)
     share = MAX_KEY // len(columns)
     return tuple((name, share // 4 if size > share else None) for name, size in sizes.items())
-
-
-def _short(*parts: str) -> str:
-    name = "_".join(parts)
-    if len(name) <= MAX_NAME:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{name[: MAX_NAME - 9]}_{digest}"
 
 
 def _in_family(

@@ -15,7 +15,7 @@ from auth_adapters.conformance.topic import (
     make_user,
     new_database,
 )
-from auth_adapters.errors import UniqueViolationError, UnsupportedOperationError
+from auth_adapters.errors import ForeignKeyViolationError, UniqueViolationError, UnsupportedOperationError
 from auth_adapters.protocols import Adapter
 from auth_adapters.query import Join, field
 from auth_adapters.schema.composition import Schema
@@ -24,7 +24,7 @@ from auth_adapters.schema.fields import Field, Reference
 from auth_adapters.schema.models import Extension, Index, Model
 from auth_adapters.schema.naming import Naming
 
-__all__ = ["TestNaming", "TestReservedWords"]
+__all__ = ["TestAlikeNames", "TestNaming", "TestReservedWords"]
 
 NAMINGS = {
     "snake": Naming(),
@@ -222,6 +222,92 @@ class TestReservedWords(Topic):
         assert await adapter.find_many("group", join=["order"]) == [{**group, "order": [one]}]
         assert await adapter.delete("group", {"key": "g"})
         assert await adapter.count("order") == 0
+
+
+ALIKE = Extension(
+    models={
+        "org": Model(
+            fields={
+                "member_name": Field("string", unique=True),
+                "member_user_id": Field("id", required=False, references=Reference(model="user")),
+            }
+        ),
+        "org_member": Model(
+            fields={
+                "name": Field("string", unique=True),
+                "user_id": Field("id", required=False, references=Reference(model="user")),
+            }
+        ),
+    }
+)
+"""Models whose names, with those of their fields behind them, read the same."""
+
+
+@pytest.mark.asyncio
+class TestAlikeNames(Topic):
+    """Names that a database makes of others, as those of indexes, are told apart where they read the same."""
+
+    @pytest.mark.parametrize("name", ["key", "pk", "id_key", "primary"])
+    async def test_a_unique_field_may_be_called_as_a_key_is(self, connect: Connect, name: str) -> None:
+        model = Model(fields={name: Field("string", unique=True), "n": Field("integer", default=0)})
+        adapter = await connect(schema=Schema({"thing": model}))
+        first, created = await adapter.upsert("thing", {name: "a", "n": 1}, on=[name], changes={})
+        assert created
+        assert await adapter.upsert("thing", {name: "a", "n": 2}, on=[name], changes={}) == (first, False)
+        assert await adapter.upsert("thing", {name: "a", "n": 2}, on=[name]) == ({**first, "n": 2}, False)
+        with pytest.raises(UniqueViolationError) as caught:
+            await adapter.create("thing", {name: "a"})
+        assert (caught.value.model, caught.value.fields) == ("thing", (name,))
+
+    async def test_unique_fields_of_models_whose_names_read_alike_hold_each_for_itself(self, connect: Connect) -> None:
+        adapter = await connect(schema=auth_schema(ALIKE))
+        for model, name in (("org", "member_name"), ("org_member", "name")):
+            one, created = await adapter.upsert(model, {name: "x"}, on=[name])
+            assert created
+            with pytest.raises(UniqueViolationError) as caught:
+                await adapter.create(model, {name: "x"})
+            assert (caught.value.model, caught.value.fields) == (model, (name,))
+            assert (await adapter.upsert(model, {name: "x"}, on=[name], changes={})) == (one, False)
+
+    async def test_references_of_models_whose_names_read_alike_are_told_apart(self, connect: Connect) -> None:
+        adapter = await connect(schema=auth_schema(ALIKE))
+        absent = (await make_user(adapter))["id"]
+        await adapter.delete("user", {"id": absent})
+        for model, name, reference in (("org", "member_name", "member_user_id"), ("org_member", "name", "user_id")):
+            with pytest.raises(ForeignKeyViolationError) as caught:
+                await adapter.create(model, {name: "x", reference: absent})
+            assert (caught.value.model, caught.value.fields) == (model, (reference,))
+
+    async def test_a_key_over_several_fields_is_not_that_of_a_field_whose_name_reads_alike(
+        self, connect: Connect
+    ) -> None:
+        fields = {"a": Field("string"), "b": Field("string"), "a_b": Field("string", unique=True)}
+        for indexes in ([Index("a", "b", unique=True)], [Index("a", "b", unique=True), Index("b", "a_b", unique=True)]):
+            adapter = await connect(schema=Schema({"thing": Model(fields=fields, indexes=indexes)}))
+            await adapter.create("thing", {"a": "1", "b": "1", "a_b": "1"})
+            await adapter.create("thing", {"a": "1", "b": "2", "a_b": "2"})
+            for data, violated in (
+                ({"a": "1", "b": "1", "a_b": "3"}, ("a", "b")),
+                ({"a": "3", "b": "3", "a_b": "1"}, ("a_b",)),
+            ):
+                with pytest.raises(UniqueViolationError) as caught:
+                    await adapter.create("thing", data)
+                assert caught.value.fields == violated
+
+    async def test_long_names_that_begin_alike_are_told_apart(self, connect: Connect) -> None:
+        long = "a_name_of_a_field_that_is_so_long_that_no_index_is_called_by_it"
+        fields = {f"{long}_{number}": Field("string", unique=True) for number in range(2)}
+        adapter = await connect(schema=Schema({"thing": Model(fields=fields)}, naming=Naming(columns=_short(fields))))
+        await adapter.create("thing", {f"{long}_0": "x", f"{long}_1": "y"})
+        for number, values in enumerate((("x", "z"), ("z", "y"))):
+            with pytest.raises(UniqueViolationError) as caught:
+                await adapter.create("thing", dict(zip(fields, values, strict=True)))
+            assert caught.value.fields == (f"{long}_{number}",)
+
+
+def _short(fields: dict[str, Field]) -> dict[str, str]:
+    """Names of columns that a database takes: of 63 characters at most."""
+    return {f"thing.{name}": name[5:] for name in fields}
 
 
 def _of(model: str) -> Field:

@@ -13,7 +13,7 @@ from auth_adapters.schema.fields import MISSING, Field
 from auth_adapters.schema.models import Model
 from auth_adapters.values import ValueCodec, value_codec
 
-__all__ = ["Names", "column_name", "field_codec", "lay_out", "shadow_name", "table_name"]
+__all__ = ["Names", "column_name", "field_codec", "is_id", "lay_out", "shadow_name", "table_name"]
 
 MAX_NAME: Final = 60
 MAX_DIGEST: Final = 8
@@ -68,14 +68,24 @@ def shadow_name(schema: Schema, model: str, field: str) -> str | None:
 
 def field_codec(schema: Schema, model: str, field: str, storage: Storage) -> ValueCodec:
     """The conversions of a field. A reference has those of the field that it leads to."""
+    target = _target(schema, model, field)
+    ids: IdScheme | None = id_scheme(schema.ids) if target.type == "id" else None
+    return value_codec(f"{model}.{field}", target, storage, ids)
+
+
+def is_id(schema: Schema, model: str, field: str) -> bool:
+    """Whether a field holds ids: a model's own, or those that it refers to."""
+    return _target(schema, model, field).type == "id"
+
+
+def _target(schema: Schema, model: str, field: str) -> Field:
+    """The field that a reference leads to in the end; any other is its own."""
     owner, name = model, field
     seen = set()
     while (reference := schema.models[owner].fields[name].references) and (owner, name) not in seen:
         seen.add((owner, name))
         owner, name = reference.model, reference.field
-    target = schema.models[owner].fields[name]
-    ids: IdScheme | None = id_scheme(schema.ids) if target.type == "id" else None
-    return value_codec(f"{model}.{field}", target, storage, ids)
+    return schema.models[owner].fields[name]
 
 
 def _table(schema: Schema, name: str, model: Model, storage: Storage, names: Names) -> Table:

@@ -12,6 +12,7 @@ import servers
 from auth_adapters import BackendAdapter, Field, Model, Schema, auth_schema
 from auth_adapters.backends.mysql import MySQLEngineBackend
 from auth_adapters.backends.sql import reference_type, sql_metadata
+from auth_adapters.schema.composition import IdMode
 from conformance_tests.mysql_family import ask, make_database, options_of, quoted
 
 DATABASE = "public_tables"
@@ -49,8 +50,11 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.mark.asyncio
-async def test_tables_made_by_sqlalchemy_serve_the_adapter_and_take_foreign_keys(engine: AsyncEngine) -> None:
-    schema = auth_schema()
+@pytest.mark.parametrize("ids", ["random", "serial", "uuid7"])
+async def test_tables_made_by_sqlalchemy_serve_the_adapter_and_take_foreign_keys(
+    engine: AsyncEngine, ids: IdMode
+) -> None:
+    schema = auth_schema(ids=ids)
     metadata = sql_metadata(schema)
     notes = Table("note", metadata, Column("author", reference_type(schema, "user"), ForeignKey("user.id")))
     async with engine.begin() as connection:
@@ -62,7 +66,9 @@ async def test_tables_made_by_sqlalchemy_serve_the_adapter_and_take_foreign_keys
             await connection.execute(notes.insert().values(author=user["id"]))
             users = metadata.tables["user"]
             rows = (await connection.execute(select(users).join(notes))).mappings().all()
+            author = (await connection.execute(select(notes.c.author))).scalar_one()
         assert dict(rows[0]) == user
+        assert author == user["id"]
 
 
 @pytest.mark.asyncio

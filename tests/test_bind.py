@@ -156,8 +156,12 @@ async def test_application_tables_refer_to_users_in_every_id_mode(tmp_path: Path
                 await connection.run_sync(metadata.create_all)
             user = await adapter.create("user", {"email": "a"})
             async with engine.begin() as connection:
-                stored = int(user["id"]) if mode == "serial" else user["id"]
-                await connection.execute(insert(notes).values(author=stored))
+                await connection.execute(insert(notes).values(author=user["id"]))
+                kept = (await connection.execute(notes.select().where(notes.c.author == user["id"]))).mappings().one()
+                assert kept["author"] == user["id"]
+                users = metadata.tables["users"]
+                joined = users.select().join(notes, notes.c.author == users.c.id)
+                assert dict((await connection.execute(joined)).mappings().one()) == user
             await adapter.delete("user", {"id": user["id"]})
             async with engine.connect() as connection:
                 assert (await connection.execute(text("SELECT count(*) FROM note"))).scalar() == 0

@@ -11,18 +11,29 @@ from typing import Any
 from sqlalchemy import MetaData
 from sqlalchemy.types import TypeEngine
 
-from auth_adapters.backends.sql.tables import build_metadata
+from auth_adapters.backends.sql.tables import SerialId, build_metadata
 from auth_adapters.capabilities import Storage
 from auth_adapters.errors import SchemaError
-from auth_adapters.layout import lay_out, table_name
+from auth_adapters.layout import is_id, lay_out, table_name
 from auth_adapters.schema.composition import Schema
 
 __all__ = ["reference_type", "sql_metadata"]
 
 
 def sql_metadata(schema: Schema, metadata: MetaData | None = None) -> MetaData:
-    """The schema's tables, in `metadata` (say, that of the application's models) or in a new one."""
-    return build_metadata(lay_out(schema, Storage()), metadata)
+    """The schema's tables, in `metadata` (say, that of the application's models) or in a new one.
+
+    Their types convert as the adapter does. Ids are texts in every id mode; with `serial`, numbers are taken too.
+    """
+    layout = lay_out(schema, Storage())
+    built = build_metadata(layout, metadata)
+    if schema.ids == "serial":
+        for table in layout.tables.values():
+            columns = built.tables[table.whole_name].c
+            for column in table.columns.values():
+                if is_id(schema, table.model, column.field):
+                    columns[column.name].type = SerialId()
+    return built
 
 
 def reference_type(schema: Schema, model: str) -> TypeEngine[Any]:
@@ -31,5 +42,5 @@ def reference_type(schema: Schema, model: str) -> TypeEngine[Any]:
     if len(key) != 1:
         raise SchemaError(f"{model!r} has a primary key of {len(key)} fields; refer to each with its own type")
     table = lay_out(schema, Storage()).tables[table_name(schema, model)]
-    column_type: TypeEngine[Any] = sql_metadata(schema).tables[table.name].c[table.primary_key[0]].type
+    column_type: TypeEngine[Any] = sql_metadata(schema).tables[table.whole_name].c[table.primary_key[0]].type
     return column_type

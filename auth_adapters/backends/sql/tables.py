@@ -37,7 +37,7 @@ from auth_adapters.backends.sql.defaults import default_of
 from auth_adapters.backends.sql.family import FAMILY, ExactString, ExactText, FamilyKeys, StoredJson, keys_of
 from auth_adapters.datetimes import check_moment, decode_datetime, encode_datetime
 
-__all__ = ["JsonText", "UtcDateTime", "build_metadata"]
+__all__ = ["JsonText", "SerialId", "UtcDateTime", "build_metadata"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,6 +81,22 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value) if isinstance(value, str) else value
+
+
+class SerialId(TypeDecorator[str]):
+    """A number that counts as a text everywhere but in the database, as ids do."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
+    cache_ok: bool | None = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
 
 
 DATETIMES: Final[dict[str, TypeEngine[Any]]] = {

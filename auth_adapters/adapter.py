@@ -76,6 +76,7 @@ class BackendAdapter(Verbs):
         async with self._door():
             if self._loop is None:
                 return
+            self._check_open()
             self._loop = None
             await uninterrupted(self._backend.close())
 

@@ -96,7 +96,7 @@ class Decoder:
                 value = record[name]
                 if value is not None:
                     record[name] = load(value)
-        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  (what an application's transform raises may quote the value)
             problem = type(error).__name__
         else:
             return record
@@ -317,13 +317,14 @@ def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage
 
 
 def _guarded(where: str, transform: Convert) -> Convert:
-    """The transform, with what it says about a value of the wrong kind kept to itself."""
+    """The transform, with what it says about a value that it cannot take kept to itself."""
 
     def convert(value: Any) -> Any:
         try:
             return transform(value)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise InvalidValueError(f"{where} does not fit: its transform raised {type(error).__name__}") from None
+        except Exception as error:  # noqa: BLE001  (whatever it is, it may quote the value)
+            problem = type(error).__name__
+        raise InvalidValueError(f"{where} does not fit: its transform raised {problem}")
 
     return convert
 

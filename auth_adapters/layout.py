@@ -28,9 +28,9 @@ class Names:
         self._taken = {name.lower() for name in taken}
 
     def make(self, *parts: str) -> str:
-        """A name of at most 60 characters."""
+        """A name of at most 60 bytes."""
         plain = "_".join(parts)
-        name = plain if len(plain) <= MAX_NAME else _with_digest(plain, plain)
+        name = plain if len(plain.encode()) <= MAX_NAME else _with_digest(plain, plain)
         if name.lower() in self._taken:  # that of other parts, which read the same in a row
             name = _with_digest(plain, "\0".join(parts))
         self._taken.add(name.lower())
@@ -39,12 +39,12 @@ class Names:
 
 def _with_digest(text: str, of: str) -> str:
     digest = hashlib.sha256(of.encode()).hexdigest()[:MAX_DIGEST]
-    return f"{text[: MAX_NAME - MAX_DIGEST - 1]}_{digest}"
+    return f"{text.encode()[: MAX_NAME - MAX_DIGEST - 1].decode(errors='ignore')}_{digest}"
 
 
 def lay_out(schema: Schema, storage: Storage) -> Layout:
     """The tables of `schema` for a backend that stores values as `storage` says."""
-    names = Names()
+    names = Names(table_name(schema, name) for name in schema.models)
     tables = [_table(schema, name, model, storage, names) for name, model in schema.models.items()]
     return Layout(tables=MappingProxyType({table.name: table for table in tables}))
 

@@ -16,10 +16,20 @@ from auth_adapters.errors import (
 )
 from auth_adapters.physical import Layout, Table
 
-__all__ = ["added", "check_references", "check_required", "key_values", "unfounded", "unique_violation"]
+__all__ = [
+    "COLUMN_MISSING",
+    "added",
+    "check_references",
+    "check_required",
+    "key_values",
+    "unfounded",
+    "unique_violation",
+]
 
 StoredRow: TypeAlias = Mapping[str, Any]
 INTEGERS: Final = range(-(2**63), 2**63)
+COLUMN_MISSING: Final = "a table that is there lacks a column of the schema; create_tables adds none to it"
+"""What a database says of an older table."""
 
 
 def check_required(table: Table, row: StoredRow) -> None:

@@ -1,8 +1,9 @@
 """An auth flow on SQLite from sign-up to purge, and what is stored at the end.
 
-    python examples/auth_flow.py [database]
+    python examples/auth_flow.py [file]
 
-`database` is anything that `auth_adapters.connect` takes; a file in a temporary folder unless given.
+`file` is where to put the database, which must not be there yet; in a temporary folder, which is removed in the end,
+unless given.
 """
 
 import asyncio
@@ -137,16 +138,23 @@ def show(path: Path) -> None:
                     print(f"    {column:<26}{shown}")
 
 
-async def main(target: str | None) -> None:
+async def tell(path: Path) -> None:
+    """The story, on a new file."""
+    async with connect(path, schema=auth_schema(rate_limit())) as db:
+        await story(db)
+
+
+def main(target: str | None = None) -> None:
     """Run the story and show what is stored."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(target or Path(folder) / "auth.db")
-        print(f"An auth flow on SQLite ({path.name}):\n")
-        async with connect(path, schema=auth_schema(rate_limit())) as db:
-            await story(db)
+        if path.exists():
+            sys.exit(f"{path} is there already: name a file that is not")
+        print(f"An auth flow on SQLite ({path}{'' if target else ', removed in the end'}):\n")
+        asyncio.run(tell(path))
         print("\nWhat is stored:")
         show(path)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else None))
+    main(*sys.argv[1:2])

@@ -1,20 +1,28 @@
 """Rows that another program wrote: what does not fit its field is a typed error, without the value."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from auth_adapters import BackendError, Schema, connect
+from auth_adapters import BackendError, InvalidValueError, Schema, connect
 from auth_adapters.conformance.expect import expect_nothing_said_of
 from auth_adapters.schema import Field, Model, Transforms
 
 MEMO = Schema({"memo": Model(fields={"at": Field("datetime", required=False), "data": Field("json", required=False)})})
 
 
-def refuse(value: str) -> str:
+KINDS = [ValueError, KeyError, RuntimeError]
+
+
+def refusing(kind: type[Exception]) -> Callable[[str], str]:
     """A transform that says what it was given."""
-    raise ValueError(value)
+
+    def refuse(value: str) -> str:
+        raise kind(value)
+
+    return refuse
 
 
 @pytest.mark.asyncio
@@ -34,10 +42,28 @@ async def test_a_stored_value_that_is_no_such_value_is_a_backend_error(tmp_path:
 
 
 @pytest.mark.asyncio
-async def test_a_transform_that_fails_on_what_is_stored_is_a_backend_error(tmp_path: Path) -> None:
-    schema = Schema({"memo": Model(fields={"note": Field("string", transforms=Transforms(output=refuse))})})
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_transform_raises_for_what_is_given_is_kept_to_itself(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    schema = Schema({"memo": Model(fields={"note": Field("string", transforms=Transforms(input=refusing(kind)))})})
     async with connect(tmp_path / "auth.db", schema=schema) as db:
         await db.create_tables()
-        with pytest.raises(BackendError, match=r"or its transform \(ValueError\)") as caught:
+        for verb in (db.create("memo", {"note": "s3cret"}), db.find_one("memo", {"note": "s3cret"})):
+            with pytest.raises(InvalidValueError, match=f"its transform raised {kind.__name__}") as caught:
+                await verb
+            expect_nothing_said_of(caught.value, "s3cret")
+            assert caught.value.__context__ is None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_transform_that_fails_on_what_is_stored_is_a_backend_error(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    schema = Schema({"memo": Model(fields={"note": Field("string", transforms=Transforms(output=refusing(kind)))})})
+    async with connect(tmp_path / "auth.db", schema=schema) as db:
+        await db.create_tables()
+        with pytest.raises(BackendError, match=rf"or its transform \({kind.__name__}\)") as caught:
             await db.create("memo", {"note": "s3cret"})
         expect_nothing_said_of(caught.value, "s3cret")

@@ -24,6 +24,9 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
 LATER = NOW + timedelta(days=1)
 
+MEMBERS = [*(name for name in vars(Adapter) if not name.startswith("_")), "__aenter__", "__aexit__"]
+"""What an adapter has."""
+
 numbers: Iterator[int] = itertools.count(1)
 
 
@@ -40,6 +43,23 @@ async def make_user(adapter: Adapter, email: str = "ada@example.com", **data: An
 async def make_session(adapter: Adapter, user: dict[str, Any], token: str = "token", **data: Any) -> dict[str, Any]:
     """A stored session of `user`."""
     return await adapter.create("session", {"user_id": user["id"], "token": token, "expires_at": LATER, **data})
+
+
+def check_complete(adapter: Adapter) -> None:
+    """Fail with a list of what an adapter lacks, so that nobody has to read it out of a thousand errors."""
+    missing = [name for name in MEMBERS if not _has(adapter, name)]
+    if missing:
+        pytest.fail(f"{type(adapter).__name__} is no Adapter yet; it lacks: {', '.join(missing)}", pytrace=False)
+
+
+def _has(adapter: Adapter, name: str) -> bool:
+    try:
+        getattr(adapter, name)
+    except AttributeError:
+        return False
+    except Exception:  # noqa: BLE001  (it is there, but not before the adapter is open)
+        return True
+    return True
 
 
 async def left_open(harness: Harness, databases: Iterable[str]) -> dict[str, int]:
@@ -82,6 +102,7 @@ class Topic:
             name = database or new_database()
             databases[name] = None
             adapter = harness.connect(name, schema or auth_schema(), observe=observe)
+            check_complete(adapter)
             opened.append(adapter)
             await adapter.open()
             await adapter.create_tables()

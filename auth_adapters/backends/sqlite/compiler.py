@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Dialect, and_, func, literal_column, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from auth_adapters.backends.sql.compiler import Binds, SqlCompiler
 from auth_adapters.physical import Layout
@@ -15,11 +16,23 @@ from auth_adapters.physical import Layout
 __all__ = ["SQLiteCompiler"]
 
 
+class StrictNames(IdentifierPreparer):
+    """Names that are names alone: where a table has no column "x", SQLite takes that for the text x, and indexes it."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect, initial_quote="`", escape_quote="`")
+
+    def _requires_quotes(self, value: str) -> bool:
+        return True
+
+
 class SQLiteCompiler(SqlCompiler):
     """LIKE folds case and knows wildcards, so text is searched by instr and substr."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout, sqlite_dialect(paramstyle="qmark"))
+        self._strict = sqlite_dialect()
+        self._strict.identifier_preparer = StrictNames(self._strict)
 
     def contains(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
         return func.instr(column, value) > literal_column("0")
@@ -55,7 +68,7 @@ class SQLiteCompiler(SqlCompiler):
             statements.append(str(CreateTable(table, if_not_exists=True).compile(dialect=self.dialect)))
             indexes = sorted(table.indexes, key=lambda one: str(one.name))
             statements += [
-                str(CreateIndex(index, if_not_exists=True).compile(dialect=self.dialect)) for index in indexes
+                str(CreateIndex(index, if_not_exists=True).compile(dialect=self._strict)) for index in indexes
             ]
         return statements
 

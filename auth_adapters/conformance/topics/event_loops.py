@@ -21,7 +21,7 @@ class TestEventLoops(Topic):
         with asyncio.Runner() as first, asyncio.Runner() as second:
             first.run(adapter.open())
             first.run(adapter.create_tables())
-            for verb in (adapter.count("user"), make_user(adapter), adapter.open()):
+            for verb in (adapter.count("user"), make_user(adapter), adapter.open(), adapter.close()):
                 with pytest.raises(AdapterStateError):
                     second.run(verb)
             assert first.run(adapter.count("user")) == 0

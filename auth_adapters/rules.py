@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from auth_adapters.cascades import Find
 from auth_adapters.errors import (
+    BackendError,
     ForeignKeyViolationError,
     InvalidValueError,
     NotNullViolationError,
@@ -17,10 +18,10 @@ from auth_adapters.errors import (
 from auth_adapters.physical import Layout, Table
 
 __all__ = [
-    "COLUMN_MISSING",
     "added",
     "check_references",
     "check_required",
+    "column_missing",
     "key_values",
     "unfounded",
     "unique_violation",
@@ -28,8 +29,6 @@ __all__ = [
 
 StoredRow: TypeAlias = Mapping[str, Any]
 INTEGERS: Final = range(-(2**63), 2**63)
-COLUMN_MISSING: Final = "a table that is there lacks a column of the schema; create_tables adds none to it"
-"""What a database says of an older table."""
 
 
 def check_required(table: Table, row: StoredRow) -> None:
@@ -45,6 +44,11 @@ def key_values(columns: tuple[str, ...], row: StoredRow) -> tuple[Any, ...] | No
     """What a row holds in a unique key; None if it cannot collide, because one of the values is NULL."""
     values = tuple([row[column] for column in columns])
     return None if None in values else values
+
+
+def column_missing(code: Any = None) -> BackendError:
+    """The error for a table that is older than the schema."""
+    return BackendError("a table that is there lacks a column of the schema; create_tables adds none to it", code=code)
 
 
 def unique_violation(

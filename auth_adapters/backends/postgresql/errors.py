@@ -21,7 +21,7 @@ from auth_adapters.errors import (
     UniqueViolationError,
 )
 from auth_adapters.physical import Layout, Table
-from auth_adapters.rules import COLUMN_MISSING
+from auth_adapters.rules import column_missing
 
 __all__ = ["postgresql_error"]
 
@@ -85,7 +85,7 @@ def _by_code(code: str, cause: Any, layout: Layout) -> AuthAdapterError:
     if code in ("42P01", "3F000"):
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if code == "42703":
-        return BackendError(COLUMN_MISSING, code=code)
+        return column_missing(code)
     if code == "54000":
         return InvalidValueError("a value is too long for an index: on PostgreSQL it holds about 2,700 bytes")
     if code in LOST_STATEMENT:

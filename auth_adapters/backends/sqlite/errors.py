@@ -16,7 +16,7 @@ from auth_adapters.errors import (
     UniqueViolationError,
 )
 from auth_adapters.physical import Layout
-from auth_adapters.rules import COLUMN_MISSING, unique_violation
+from auth_adapters.rules import column_missing, unique_violation
 
 __all__ = ["sqlite_error"]
 
@@ -45,7 +45,7 @@ def sqlite_error(error: BaseException, layout: Layout) -> AuthAdapterError:
     if message.startswith("no such table"):
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if message.startswith("no such column") or "has no column named" in message:
-        return BackendError(COLUMN_MISSING, code=code)
+        return column_missing(code)
     if message == "integer overflow":
         return InvalidValueError("the sum does not fit the field: 64-bit integers, finite doubles")
     if code.startswith(UNREACHABLE):

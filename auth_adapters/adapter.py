@@ -186,7 +186,8 @@ class TransactionAdapter(Verbs):
         self._outer = outer
         self._busy = False
         self._failure: str | None = None
-        self._over = False
+        self._retry = False
+        self._ended = False
         self._child: TransactionAdapter | None = None
 
     def __repr__(self) -> str:
@@ -196,6 +197,11 @@ class TransactionAdapter(Verbs):
     @property
     def capabilities(self) -> Capabilities:
         return self._root.capabilities
+
+    @property
+    def _over(self) -> bool:
+        """Whether it has ended, or what is around it has, which takes it along."""
+        return self._ended or (self._outer is not None and self._outer._over)
 
     async def open(self) -> None:
         """Nothing to do: it is open as long as its transaction is."""
@@ -243,24 +249,33 @@ class TransactionAdapter(Verbs):
         """Commit when the block ends well, roll back when it does not."""
         try:
             yield
-        except BaseException:
-            await self._roll_back()
+        except BaseException as error:
+            await self._roll_back(error)
             raise
+        if self._over:
+            raise AdapterStateError(f"the {self._kind} was rolled back: what is around it had ended")
         if self._busy or self._failure or self._child:
             reason = self._failure or "it was still in use when it ended"
             await self._roll_back()
+            if self._retry:
+                raise TransientError(f"the {self._kind} was rolled back: {reason}")
             raise AdapterStateError(f"the {self._kind} was rolled back: {reason}")
-        self._over = True
+        self._ended = True
         await uninterrupted(self._handle.commit())
 
-    async def _roll_back(self) -> None:
-        """Undo. Where even that fails, the connection takes the transaction along, and what is around it fails too."""
-        self._over = True
+    async def _roll_back(self, cause: BaseException | None = None) -> None:
+        """Undo, unless what is around it has done so. Where even that fails, the connection takes the transaction
+        along, and what is around it fails too, with the same prospects as the cause of it all.
+        """
+        over, self._ended = self._over, True
+        if over:
+            return
         try:
             await uninterrupted(self._handle.rollback())
         except BackendError as error:
             if self._outer is not None:
                 self._outer._failure = f"a savepoint of it could not be undone: {type(error).__name__}"
+                self._outer._retry = self._retry or isinstance(cause, TransientError)
 
     def _enter(self) -> None:
         self._check_usable()
@@ -271,6 +286,7 @@ class TransactionAdapter(Verbs):
         if error is not None and self._kind != "bound":
             why = f": {error}" if isinstance(error, AuthAdapterError) else ""  # ours quote no stored value
             self._failure = f"it failed with {type(error).__name__}{why}"
+            self._retry = isinstance(error, TransientError)
 
     def _check_usable(self) -> None:
         self._root._check_open()

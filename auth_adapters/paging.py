@@ -8,7 +8,17 @@ from auth_adapters.errors import InvalidQueryError, InvalidValueError
 from auth_adapters.ids import Unparsable
 from auth_adapters.physical import AllOf, AnyOf, Condition, Op, Order, Test
 
-__all__ = ["After", "Sorting", "after_condition", "check_batch", "check_page", "orders", "read_after", "read_sort"]
+__all__ = [
+    "MAX_PAGE",
+    "After",
+    "Sorting",
+    "after_condition",
+    "check_batch",
+    "check_page",
+    "orders",
+    "read_after",
+    "read_sort",
+]
 
 Sorting: TypeAlias = tuple[tuple[str, bool], ...]
 MAX_PAGE: Final = 2**63 - 1

@@ -13,7 +13,7 @@ from auth_adapters.conditions import AskedFor, compile_predicate, encode_values,
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.ids import Unparsable
 from auth_adapters.joins import JoinAsked, JoiningDecoder, encode_followed, plan_joins, read_joins
-from auth_adapters.paging import After, Sorting, after_condition, check_page, orders, read_after, read_sort
+from auth_adapters.paging import MAX_PAGE, After, Sorting, after_condition, check_page, orders, read_after, read_sort
 from auth_adapters.physical import (
     AllOf,
     Condition,
@@ -74,7 +74,8 @@ class Planner:
             and type(join) in SEQUENCES
             and type(sort) in SEQUENCES
             and (select is None or type(select) in SEQUENCES)
-            and (limit is None or (type(limit) is int and limit >= 0))
+            and (limit is None or (type(limit) is int and 0 <= limit <= MAX_PAGE))
+            and type(offset) is int
             and not offset
             and after is None
             and (name := model if type(model) is str else usual_name(model))

@@ -166,7 +166,7 @@ class Verbs:
     ) -> AsyncIterator[Any]:
         check_batch(batch)
         codec = self._planner.codec.model(model)
-        asked_for = None if select is None else {one.name for one in codec.selected(select)}
+        asked_for = None if select is None else [one.name for one in codec.selected(select)]
         keys = [name for name, _ in read_sort(codec, sort)]
         fetched = None if asked_for is None else [*asked_for, *(key for key in keys if key not in asked_for)]
         dropped = [] if asked_for is None else [key for key in keys if key not in asked_for]

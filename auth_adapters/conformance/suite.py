@@ -24,7 +24,7 @@ from auth_adapters.conformance.topics.properties import TestProperties
 from auth_adapters.conformance.topics.purge import TestPurge
 from auth_adapters.conformance.topics.references import TestReferencedDelete, TestReferences
 from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
-from auth_adapters.conformance.topics.savepoints import TestSavepoints, TestTransactionMisuse
+from auth_adapters.conformance.topics.savepoints import TestOutlivingSavepoints, TestSavepoints, TestTransactionMisuse
 from auth_adapters.conformance.topics.secrecy import TestSecrecy
 from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
 from auth_adapters.conformance.topics.stateful import TestStateful
@@ -77,6 +77,7 @@ __all__ = [
     "TestNotNull",
     "TestNumbers",
     "TestObservation",
+    "TestOutlivingSavepoints",
     "TestPaging",
     "TestPlugins",
     "TestProperties",

@@ -14,6 +14,7 @@ from auth_adapters import (
     Adapter,
     OperationTimeoutError,
     PoolTimeoutError,
+    TransientError,
     field,
 )
 from conformance_tests.resilience.lost import nothing_leaked
@@ -149,6 +150,38 @@ class TestContention:
             assert sum(tries) > 2
             names = {user["name"] for user in await db.find_many(USER)}
             assert len(names) == 1
+            await nothing_leaked(db, outside)
+
+    async def test_a_deadlock_that_is_caught_around_a_savepoint_does_not_end_run_transaction(
+        self, outside: Outside
+    ) -> None:
+        met: list[int] = []
+
+        async with patience(), outside.connect() as db:
+            await db.create_tables()
+            for name in "ab":
+                await db.create(USER, {"email": name, "name": ""})
+
+            async def write(first: str, second: str) -> bool:
+                caught: list[TransientError] = []
+
+                async def work(tx: Adapter) -> None:
+                    try:
+                        async with tx.transaction() as part:
+                            await part.update(USER, {"email": first}, {"name": first})
+                            met.append(1)
+                            if len(met) <= 2:
+                                await until(lambda: len(met) >= 2)
+                            await part.update(USER, {"email": second}, {"name": first})
+                    except TransientError as error:
+                        caught.append(error)
+                    await tx.create(USER, {"email": f"{first}{second}"})
+
+                await db.run_transaction(work, attempts=5)
+                return bool(caught)
+
+            assert any(await asyncio.gather(write("a", "b"), write("b", "a")))
+            assert {user["email"] for user in await db.find_many(USER)} == {"a", "b", "ab", "ba"}
             await nothing_leaked(db, outside)
 
     async def test_a_real_serialization_failure_is_transient_and_run_transaction_gets_through(

@@ -157,6 +157,11 @@ class TestFind(Topic):
         seen = [one async for one in stream]
         assert sorted(seen, key=lambda one: int(one["value"])) == [{"value": str(number)} for number in range(5)]
 
+    async def test_iterate_gives_the_selected_fields_in_the_order_asked_for(self, adapter: Adapter) -> None:
+        await make_user(adapter)
+        for select in (["name", "email", "id"], ["id", "image", "email", "name"], ["email", "created_at", "id"]):
+            assert [list(user) async for user in adapter.iterate("user", select=select)] == [select]
+
     async def test_iterate_joins(self, adapter: Adapter) -> None:
         user = await make_user(adapter)
         for token in ("a", "b", "c"):

@@ -10,7 +10,7 @@ from auth_adapters.conformance.topic import Topic, make_session, make_user
 from auth_adapters.errors import AdapterStateError, InvalidQueryError, TransientError, UniqueViolationError
 from auth_adapters.protocols import Adapter
 
-__all__ = ["TestSavepoints", "TestTransactionMisuse"]
+__all__ = ["TestOutlivingSavepoints", "TestSavepoints", "TestTransactionMisuse"]
 
 
 async def emails(adapter: Adapter) -> list[str]:
@@ -194,6 +194,76 @@ class TestSavepoints(Topic):
         assert len(runs) == 1
         assert cyd["email"] == "cyd@example.com"
         assert await emails(adapter) == ["ada", "cyd"]
+
+
+@pytest.mark.asyncio
+class TestOutlivingSavepoints(Topic):
+    """A savepoint that another task still holds when the transaction around it ends goes with it."""
+
+    @needs("savepoints")
+    @pytest.mark.parametrize("fails", [False, True])
+    async def test_it_writes_nothing_any_more(self, adapter: Adapter, fails: bool) -> None:
+        inside, go = asyncio.Event(), asyncio.Event()
+        holder = await _outlived(adapter, inside, go, fails=fails)
+        go.set()
+        with pytest.raises(AdapterStateError):
+            await holder
+        assert await emails(adapter) == []
+        await named(adapter, "cyd")
+        assert await emails(adapter) == ["cyd"]
+
+    @needs("savepoints")
+    @pytest.mark.parametrize("fails", [False, True])
+    async def test_it_does_nothing_to_a_transaction_that_came_after(self, adapter: Adapter, fails: bool) -> None:
+        inside, go = asyncio.Event(), asyncio.Event()
+        holder = await _outlived(adapter, inside, go, fails=fails)
+        async with adapter.transaction() as tx:
+            await named(tx, "ada")
+            async with tx.transaction() as inner:
+                await named(inner, "bob")
+                go.set()
+                with pytest.raises(AdapterStateError):
+                    await holder
+                await named(inner, "cyd")
+            assert await emails(tx) == ["ada", "bob", "cyd"]
+        assert await emails(adapter) == ["ada", "bob", "cyd"]
+
+    @needs("savepoints")
+    async def test_its_end_is_no_success(self, adapter: Adapter) -> None:
+        inside, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(tx: Adapter) -> None:
+            async with tx.transaction() as inner:
+                await named(inner, "eve")
+                inside.set()
+                await go.wait()
+
+        with pytest.raises(AdapterStateError):
+            async with adapter.transaction() as tx:
+                holder = asyncio.create_task(hold(tx))
+                await inside.wait()
+        go.set()
+        with pytest.raises(AdapterStateError):
+            await holder
+        assert await emails(adapter) == []
+
+
+async def _outlived(adapter: Adapter, inside: asyncio.Event, go: asyncio.Event, *, fails: bool) -> asyncio.Task[None]:
+    """A task that holds a savepoint of a transaction that has ended, and uses it when it may `go`."""
+
+    async def hold(tx: Adapter) -> None:
+        async with tx.transaction() as inner:
+            inside.set()
+            await go.wait()
+            await named(inner, "eve")
+
+    with pytest.raises(UndoError if fails else AdapterStateError):
+        async with adapter.transaction() as tx:
+            holder = asyncio.create_task(hold(tx))
+            await inside.wait()
+            if fails:
+                raise UndoError
+    return holder
 
 
 @pytest.mark.asyncio

@@ -170,6 +170,26 @@ class TestPaging(Topic):
         with pytest.raises(InvalidQueryError, match="offset"):
             await adapter.find_many("thing", offset=wrong)
 
+    @pytest.mark.parametrize("wrong", [-1, 1.0, "1", True, 2**63])
+    async def test_a_wrong_limit_is_refused_for_a_question_that_was_asked_before(
+        self, connect: Connect, wrong: Any
+    ) -> None:
+        adapter = await connect(schema=THINGS)
+        for limit in (1, 2):
+            assert await adapter.find_many("thing", {"number": 1}, limit=limit) == []
+        with pytest.raises(InvalidQueryError, match="limit"):
+            await adapter.find_many("thing", {"number": 1}, limit=wrong)
+
+    @pytest.mark.parametrize("wrong", [-1, 1.0, "1", True, 2**63, False, 0.0, "", None, [], ()])
+    async def test_a_wrong_offset_is_refused_for_a_question_that_was_asked_before(
+        self, connect: Connect, wrong: Any
+    ) -> None:
+        adapter = await connect(schema=THINGS)
+        for _ in range(2):
+            assert await adapter.find_many("thing", {"number": 1}) == []
+        with pytest.raises(InvalidQueryError, match="offset"):
+            await adapter.find_many("thing", {"number": 1}, offset=wrong)
+
     async def test_pages_by_offset_add_up_to_the_whole(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
         await make_things(adapter, "number", [number % 3 for number in range(20)])

@@ -249,19 +249,22 @@ class TransactionAdapter(Verbs):
         """Commit when the block ends well, roll back when it does not."""
         try:
             yield
+        except AdapterStateError as error:
+            await self._roll_back(error)
+            if not self._retry:
+                raise
         except BaseException as error:
             await self._roll_back(error)
             raise
-        if self._over:
-            raise AdapterStateError(f"the {self._kind} was rolled back: what is around it had ended")
-        if self._busy or self._failure or self._child:
-            reason = self._failure or "it was still in use when it ended"
+        else:
+            if not (self._over or self._busy or self._failure or self._child):
+                self._ended = True
+                await uninterrupted(self._handle.commit())
+                return
             await self._roll_back()
-            if self._retry:
-                raise TransientError(f"the {self._kind} was rolled back: {reason}")
-            raise AdapterStateError(f"the {self._kind} was rolled back: {reason}")
-        self._ended = True
-        await uninterrupted(self._handle.commit())
+        outlived = self._outer is not None and self._outer._over
+        reason = self._failure or ("what is around it has ended" if outlived else "it was still in use when it ended")
+        raise (TransientError if self._retry else AdapterStateError)(f"the {self._kind} was rolled back: {reason}")
 
     async def _roll_back(self, cause: BaseException | None = None) -> None:
         """Undo, unless what is around it has done so. Where even that fails, the connection takes the transaction

@@ -232,7 +232,8 @@ class Adapter(Protocol):
         After an error from the database the transaction has failed: further verbs raise `AdapterStateError`, and a
         normal exit rolls back and raises it, or `TransientError` if that was the error: the whole is safe to retry. To
         catch an error and go on, nest. `AdapterStateError` also meets the outer adapter when used by the task that
-        holds the transaction, `tx` used by two tasks at once, and `tx`, or a savepoint in it, after its end. Raises `UnsupportedOperationError` without the capability `transactions`.
+        holds the transaction, `tx` used by two tasks at once, and `tx`, or a savepoint in it, after its end. Raises
+        `UnsupportedOperationError` without the capability `transactions`.
         """
         ...
 

@@ -103,6 +103,7 @@ def _table(schema: Schema, name: str, model: Model, storage: Storage, names: Nam
         indexes=_indexes(schema, name, model, table, names),
         foreign_keys=_foreign_keys(schema, name, model, table, names),
         expires=column_name(schema, name, model.expires) if model.expires else None,
+        makes_id=model.makes_id,
     )
 
 

@@ -100,7 +100,10 @@ class TableIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Table:
-    """One table. model: the logical name it stands for. expires: the column of when a row is of no use any more."""
+    """One table. model: the logical name it stands for. expires: the column of when a row is of no use any more.
+
+    makes_id: whether the primary key of a new row is made for it, so that no other row has it.
+    """
 
     name: str
     model: str
@@ -110,6 +113,7 @@ class Table:
     indexes: tuple[TableIndex, ...]
     foreign_keys: tuple[ForeignKey, ...]
     expires: str | None = None
+    makes_id: bool = False
 
     @property
     def whole_name(self) -> str:

@@ -177,7 +177,7 @@ class WorksAfterItsEnd(Adapting):
 
     class Kind(TransactionAdapter):
         def _check_usable(self) -> None:
-            self._over = False
+            self._ended = False
             super()._check_usable()
 
     kind = Kind

@@ -116,6 +116,12 @@ class PostgreSQLCompiler(SqlCompiler):
     def insert_if_absent(self, table: Any, key: Sequence[ColumnElement[Any]]) -> Any:
         return postgresql_insert(table).on_conflict_do_nothing(index_elements=list(key))
 
+    def insert_unless_in_the_way(self, statement: Upsert) -> Sql:
+        """The INSERT of an upsert, which does nothing where a row has the same values in any unique key."""
+        table, binds = self.source(statement.table), Binds()
+        built = postgresql_insert(table).on_conflict_do_nothing().values(self.inserted(statement, binds))
+        return self.compile(built.returning(*self._outputs(table, statement.table, statement.returning)), binds)
+
     def upsert(self, statement: Upsert) -> Sql:
         """The whole of an upsert that assigns. A row that was made has not been locked or changed by anybody: that is
         what its last column says.

@@ -93,22 +93,39 @@ class PostgreSQLOperations(Operations):
         return OneRow(sql.text, sql.parameters(values), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
-        if not statement.assignments:
-            sqls: tuple[Sql, Sql] = self._sql(statement, self._compile_upsert)
-            return Steps(self._insert_if_absent(sqls, values), True)
-        sql: Sql = self._sql(statement, self._postgresql.upsert)
-        return Upserted(sql.text, sql.parameters(values), True)
+        if statement.assignments and not _other_keys(statement):
+            sql: Sql = self._sql(statement, self._postgresql.upsert)
+            return Upserted(sql.text, sql.parameters(values), True)
+        sqls: tuple[Sql, Sql, Sql] = self._sql(statement, self._compile_steps)
+        return Steps(self._step_by_step(sqls, values), True)
 
-    def _insert_if_absent(self, sqls: tuple[Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
-        insert, existing = sqls
+    def _compile_steps(self, statement: Upsert) -> tuple[Sql, Sql, Sql]:
+        insert, existing = self._compile_upsert(statement)
+        attempt = self._postgresql.insert_unless_in_the_way(statement) if _other_keys(statement) else insert
+        return attempt, existing, insert
+
+    def _step_by_step(self, sqls: tuple[Sql, Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
+        """Insert unless anything is in the way; look for the row that has the key; only then let another key object.
+
+        A key that two callers store at once may be met at any of its unique indexes first. To go by the one asked for
+        alone would be an error then, though the row that has the key is there a moment later.
+        """
+        attempt, existing, insert = sqls
         for _ in range(ATTEMPTS):
-            answer = yield Request(insert.text, insert.parameters(values))
-            if answer.rows:
-                return answer.rows[0], True
-            answer = yield Request(existing.text, existing.parameters(values))
-            if answer.rows:
-                return answer.rows[0], False
+            for sql, created in ((attempt, True), (existing, False), (insert, True)):
+                answer = yield Request(sql.text, sql.parameters(values))
+                if answer.rows:
+                    return answer.rows[0], created
+                if attempt is insert and not created:
+                    break
         raise TransientError("the row that was in the way came and went; safe to retry")
+
+
+def _other_keys(statement: Upsert) -> bool:
+    """Whether a new row can be in the way of others by a key that is not the one asked for."""
+    table = statement.table
+    made = table.primary_key if table.makes_id else None
+    return any(set(key) != set(statement.key) and key != made for key in table.unique_keys)
 
 
 def _forced_serial(statement: Insert) -> str | None:

@@ -71,7 +71,7 @@ class UnsupportedOperationError(AuthAdapterError):
 
 
 class MigrationError(AuthAdapterError):
-    """A change to the stored tables could not be planned or applied."""
+    """A change to the stored tables could not be planned or applied. For migrations to come: nothing raises it yet."""
 
 
 class BackendError(AuthAdapterError):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, get_args
 
 from sqlalchemy import Dialect, MetaData
 from sqlalchemy.dialects import postgresql, sqlite
@@ -563,6 +563,8 @@ def backend_page() -> str:
             *(data_class(data, name, level=4) for name in CONDITIONS),
             "### Tables",
             *(data_class(data, name, level=4) for name in TABLES),
+            "### Names of types",
+            aliases(),
             "### Helpers",
             *(function(data, name, level=4) for name in ("tests_of", "pinned_key")),
             "## matching",
@@ -577,6 +579,19 @@ def backend_page() -> str:
             *(function(rules, name) for name in helpers[2].__all__),
         ]
     )
+
+
+def aliases() -> str:
+    """What the physical data calls its plain types."""
+    listed = {name: ", ".join(f"`{one}`" for one in get_args(getattr(physical, name))) for name in ("Op", "ColumnKind")}
+    listed |= {
+        "Condition": "`Test`, `AllOf` or `AnyOf`",
+        "Statement": ", ".join(f"`{one.__name__}`" for one in get_args(physical.Statement)),
+        "Slot": "a whole number: the place of a value among the `Values`",
+        "Values": "a tuple: the values of one call, in stored form",
+        "Row": "a tuple: what is stored of one record, in the order of the columns asked for",
+    }
+    return "\n".join(f"- `{name}`: {text}" for name, text in listed.items())
 
 
 def claim(test: str) -> str:

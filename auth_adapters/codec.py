@@ -12,13 +12,12 @@ from auth_adapters.errors import (
     InvalidQueryError,
     InvalidValueError,
     UnknownFieldError,
-    UnknownModelError,
 )
 from auth_adapters.ids import id_scheme
 from auth_adapters.layout import column_name, field_codec, lay_out, shadow_name, table_name
 from auth_adapters.physical import Layout, Row, Table
 from auth_adapters.query import ModelRef, Record
-from auth_adapters.schema.composition import Schema, model_name
+from auth_adapters.schema.composition import Schema, model_name, unknown_model
 from auth_adapters.schema.fields import MISSING, Field, utc_now
 from auth_adapters.schema.models import Model
 from auth_adapters.schema.validation import UNSORTED
@@ -290,11 +289,10 @@ class Codec:
 
     def model(self, model: str | ModelRef[Any]) -> ModelCodec:
         """The model of this name, or `UnknownModelError`."""
-        name = model_name(model)
         try:
-            return self.models[name]
+            return self.models[model_name(model)]
         except (KeyError, TypeError):
-            raise UnknownModelError(f"no model {name!r}; there are: {', '.join(self.models)}") from None
+            raise unknown_model(model, self.models) from None
 
 
 def _field(schema: Schema, model: str, name: str, field: Field, storage: Storage) -> FieldCodec:

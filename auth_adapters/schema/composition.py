@@ -11,7 +11,7 @@ from auth_adapters.schema.models import Extension, Model
 from auth_adapters.schema.naming import Naming
 from auth_adapters.schema.validation import validate
 
-__all__ = ["IdMode", "Schema", "compose"]
+__all__ = ["IdMode", "Schema", "compose", "model_name", "unknown_model"]
 
 IdMode: TypeAlias = Literal["random", "uuid4", "uuid7", "objectid", "serial", "database"] | Callable[[], str]
 ID_MODES: Final = frozenset({"random", "uuid4", "uuid7", "objectid", "serial", "database"})
@@ -39,11 +39,10 @@ class Schema:
 
     def model(self, model: str | ModelRef[Any]) -> Model:
         """The model of this name; `UnknownModelError` if there is none."""
-        name = model.name if isinstance(model, ModelRef) else model
         try:
-            return self.models[name]
+            return self.models[model_name(model)]
         except (KeyError, TypeError):
-            raise UnknownModelError(f"no model {name!r}; there are: {', '.join(self.models)}") from None
+            raise unknown_model(model, self.models) from None
 
     def extend(self, *extensions: Extension) -> "Schema":
         """A new schema with the extensions' models, fields and indexes added.
@@ -85,6 +84,13 @@ def compose(models: Mapping[str, Model], extensions: Iterable[Extension]) -> dic
                 raise SchemaError(f"an extension adds to the model {name!r}, which the schema does not have")
             composed[name] = composed[name].with_fields(extension.fields.get(name, {}), extension.indexes.get(name, ()))
     return composed
+
+
+def unknown_model(model: Any, models: Iterable[str]) -> UnknownModelError:
+    """The error for what names no model. Only a text is shown: anything else may be a record."""
+    name = model_name(model)
+    shown = repr(name) if isinstance(name, str) else f"is a {type(name).__name__}"
+    return UnknownModelError(f"no model {shown}; there are: {', '.join(models)}")
 
 
 def model_name(model: str | ModelRef[Any]) -> str:

@@ -27,6 +27,12 @@ INJECTIONS = (
 class TestBadNames(Topic):
     """Names that the schema does not have, and lists that are none."""
 
+    async def test_what_is_given_in_place_of_a_model_is_not_shown(self, adapter: Adapter) -> None:
+        record: Any = {"email": "ada@example.com", "password": "s3cret"}
+        with pytest.raises(UnknownModelError) as caught:
+            await adapter.find_one(record, {"id": "1"})
+        assert "s3cret" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
     @pytest.mark.parametrize(
         "model", ["users", "User", "", "user;", "user u", None, 5, ["user"], b"user", {}, ModelRef("x")], ids=repr
     )

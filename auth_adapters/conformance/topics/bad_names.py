@@ -8,7 +8,7 @@ import pytest
 from auth_adapters.conformance.harness import Harness
 from auth_adapters.conformance.topic import Connect, Topic, make_session, make_user
 from auth_adapters.conformance.topics.bad_input import Call, untouched
-from auth_adapters.errors import AuthAdapterError, InvalidQueryError, SchemaError
+from auth_adapters.errors import AuthAdapterError, InvalidQueryError, SchemaError, UnknownModelError
 from auth_adapters.protocols import Adapter
 from auth_adapters.query import ALL, Join, ModelRef, field
 

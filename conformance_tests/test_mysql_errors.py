@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from asyncmy.errors import OperationalError
 
 import servers
 from auth_adapters import (
@@ -18,9 +19,12 @@ from auth_adapters import (
     Schema,
     TableMissingError,
     UniqueViolationError,
+    UnsupportedOperationError,
     auth_schema,
 )
 from auth_adapters.backends.mysql import MySQLBackend, MySQLOptions
+from auth_adapters.backends.mysql.errors import mysql_error
+from auth_adapters.physical import Layout
 from conformance_tests.mysql_family import ask, make_database, options_of, quoted
 
 DATABASE = "errors_of_keys"
@@ -129,3 +133,9 @@ async def test_a_statement_that_takes_too_long_lets_go_of_its_locks(options: MyS
                     await late.update("user", {"id": user["id"]}, {"name": "waits"})
         assert (await db.update("user", {"id": other["id"]}, {"name": "free"}) or {})["name"] == "free"
         assert (await db.find_one("user", {"id": user["id"]}) or {})["name"] is None
+
+
+def test_what_is_too_long_to_be_sorted_by_is_said() -> None:
+    error = mysql_error(OperationalError(1038, "Out of sort memory"), Layout(tables={}))
+    assert isinstance(error, UnsupportedOperationError)
+    assert "too long to be sorted by" in str(error)

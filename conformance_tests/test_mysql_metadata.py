@@ -84,3 +84,40 @@ async def test_long_keys_and_defaults_are_made_by_sqlalchemy_too(engine: AsyncEn
         assert stored["label"] == "it's 100%\\"
         made = await db.create("device", {"owner": "ada", "handle": "h" * 1_400})
         assert await db.find_one("device", {"handle": "h" * 1_400}) == made
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "text", ["\\", "\\'", "it's 100%", "'%\\", "a\\nb\nc", "'; DROP TABLE odd; --", "é\\😀'", '"\\"', "''"]
+)
+async def test_odd_texts_are_defaults_of_columns_as_they_are(engine: AsyncEngine, text: str) -> None:
+    schema = Schema(
+        {
+            "odd": Model(
+                fields={
+                    "rank": Field("integer"),
+                    "label": Field("string", default=text),
+                    "kind": Field("enum", values=(text, "other"), default=text),
+                    "body": Field("text", default=text),
+                    "data": Field("json", default={"a": [text]}),
+                    "words": Field("string[]", default=[text]),
+                }
+            )
+        }
+    )
+    async with BackendAdapter(MySQLEngineBackend(engine), schema=schema) as db:
+        await db.create_tables()
+        made = await db.create("odd", {"rank": 1})
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE odd ADD COLUMN later INT")  # the server writes it all anew
+            odd = sql_metadata(schema).tables["odd"]
+            await connection.execute(odd.insert().inline().values(id="theirs", rank=2))
+        theirs = await db.find_one("odd", {"id": "theirs"})
+        assert theirs == {**made, "id": "theirs", "rank": 2}
+        assert (made["label"], made["kind"], made["body"], made["data"], made["words"]) == (
+            text,
+            text,
+            text,
+            {"a": [text]},
+            [text],
+        )

@@ -26,7 +26,7 @@ from auth_adapters.conformance.topics.references import TestReferencedDelete, Te
 from auth_adapters.conformance.topics.run_transaction import TestRunTransaction
 from auth_adapters.conformance.topics.savepoints import TestOutlivingSavepoints, TestSavepoints, TestTransactionMisuse
 from auth_adapters.conformance.topics.secrecy import TestSecrecy
-from auth_adapters.conformance.topics.sorting import TestKeyset, TestPaging, TestSorting
+from auth_adapters.conformance.topics.sorting import TestKeyset, TestLongSorting, TestPaging, TestSorting
 from auth_adapters.conformance.topics.stateful import TestStateful
 from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.times import TestTimes
@@ -71,6 +71,7 @@ __all__ = [
     "TestKeyset",
     "TestLifecycle",
     "TestLogic",
+    "TestLongSorting",
     "TestMembership",
     "TestNaming",
     "TestNone",

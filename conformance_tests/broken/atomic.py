@@ -22,6 +22,7 @@ __all__ = [
     "PurgeKeepsTheMoment",
     "PurgeTakesOneBatch",
     "UpsertAlwaysCreates",
+    "UpsertGoesByTheFirstKey",
     "UpsertInTwoSteps",
     "UpsertTakesAnyKey",
 ]
@@ -161,6 +162,20 @@ class UpsertTakesAnyKey(MemoryBackend):
                 if unique_violation(statement.table, columns).fields == error.fields:
                     return await super().upsert(replace(statement, key=columns), values)
             raise
+
+
+class UpsertGoesByTheFirstKey(MemoryBackend):
+    """A key declared before the one that is asked for refuses the record that holds both."""
+
+    async def upsert(self, statement: Upsert, values: Values) -> tuple[Row, bool]:
+        row = dict(zip(statement.columns, values, strict=False))
+        for columns in statement.table.unique_keys:
+            if columns == statement.key:
+                break
+            taken = self._tables().taken[statement.table.whole_name, columns]
+            if tuple(row.get(column) for column in columns) in taken:
+                raise unique_violation(statement.table, columns)
+        return await super().upsert(statement, values)
 
 
 class PurgeKeepsTheMoment(MemoryBackend):

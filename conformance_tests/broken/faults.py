@@ -68,6 +68,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(atomic.UpsertAlwaysCreates, "TestUpsert"),
             in_memory(atomic.EmptyChangesOverwrite, "TestUpsert"),
             in_memory(atomic.UpsertTakesAnyKey, "TestUpsertRefusals"),
+            in_memory(atomic.UpsertGoesByTheFirstKey, "TestUpsert", "TestAtomicity"),
             in_memory(atomic.PurgeKeepsTheMoment, "TestPurge"),
             in_memory(atomic.PurgeTakesOneBatch, "TestPurge"),
             # values

@@ -70,9 +70,14 @@ class UpsertOne:
         self._insert = compiler.insert(Insert(table=table, columns=named, returning=returning))
         self._places = [named.index(name) if name in named else None for name in statement.returning]
         self._width = len(statement.columns)
-        key = tuple((name, statement.columns.index(name)) for name in statement.key)
+        key = _slots(statement, statement.key)
         self._fetch = compiler.fetch(table, statement.returning, key)
         self._hold = compiler.fetch(table, statement.returning, key, lock=True)
+        self._others = {
+            table.fields(columns): compiler.fetch(table, columns, _slots(statement, columns), lock=True)
+            for columns in table.unique_keys
+            if set(columns) <= set(statement.columns) and columns != statement.key
+        }
         self._change: ChangeOne | None = None
         if statement.assignments:
             assigned = Update(
@@ -85,37 +90,72 @@ class UpsertOne:
         lock on the row that was in its way.
         """
         for _ in range(ATTEMPTS):
-            made = yield from self._inserted(values)
-            if made is not None:
+            made, refusal = yield from self._inserted(values)
+            if refusal is None:
                 return made, True
-            if self._change is None:
-                answer = yield Request(self._fetch.text, self._fetch.parameters(values))
-                row: Row | None = answer.rows[0] if answer.rows else None
-            else:
-                yield BEGIN
-                row = yield from self._change.run(values)
-                yield COMMIT
+            row = yield from self._present_alone(values)
             if row is not None:
                 return row, False
+            if not self._is_of_key(refusal):
+                row = yield from self._settled(values, refusal)
+                if row is not None:
+                    return row, False
         raise TransientError("the row that was in the way came and went; safe to retry")
+
+    def _present_alone(self, values: Values) -> Operation[Row | None]:
+        """The row that has the key, changed; None where there is none."""
+        if self._change is None:
+            answer = yield Request(self._fetch.text, self._fetch.parameters(values))
+            return answer.rows[0] if answer.rows else None
+        yield BEGIN
+        row = yield from self._change.run(values)
+        yield COMMIT
+        return row
+
+    def _settled(self, values: Values, refusal: UniqueViolationError) -> Operation[Row | None]:
+        """After an INSERT that another key refused: the row that has the key, changed, if it has come meanwhile; None
+        where what refused it has gone. Raises the refusal if it stands: the row in the way is held, and is another one.
+        """
+        others = self._others.get(refusal.fields)
+        yield BEGIN
+        refused = True
+        if others is not None:
+            answer = yield Request(others.text, others.parameters(values))
+            refused = bool(answer.rows)
+        row = yield from self._present(values)
+        yield COMMIT
+        if row is None and refused:
+            raise refusal
+        return row
 
     def inside(self, values: Values) -> Operation[tuple[Row, bool]]:
-        """In a transaction, whose locks stay: the row is held for writing before an INSERT holds it for reading."""
+        """In a transaction, whose locks stay: the row is held for writing before an INSERT holds it for reading. What
+        refuses the INSERT is held too, so that one look more tells whether it is the row that has the key.
+        """
+        refusal: UniqueViolationError | None = None
         for _ in range(ATTEMPTS):
-            if self._change is None:
-                answer = yield Request(self._hold.text, self._hold.parameters(values))
-                row: Row | None = answer.rows[0] if answer.rows else None
-            else:
-                row = yield from self._change.run(values)
+            row = yield from self._present(values)
             if row is not None:
                 return row, False
-            made = yield from self._inserted(values)
-            if made is not None:
+            if refusal is not None and not self._is_of_key(refusal):
+                raise refusal
+            made, refusal = yield from self._inserted(values)
+            if refusal is None:
                 return made, True
         raise TransientError("the row that was in the way came and went; safe to retry")
 
-    def _inserted(self, values: Values) -> Operation[Row | None]:
-        """The row that was made; None where one has the key."""
+    def _present(self, values: Values) -> Operation[Row | None]:
+        """In a transaction: the row that has the key, held and changed; None where there is none."""
+        if self._change is not None:
+            return (yield from self._change.run(values))
+        answer = yield Request(self._hold.text, self._hold.parameters(values))
+        return answer.rows[0] if answer.rows else None
+
+    def _is_of_key(self, refusal: UniqueViolationError) -> bool:
+        return refusal.fields == self._fields
+
+    def _inserted(self, values: Values) -> Operation[tuple[Row, UniqueViolationError | None]]:
+        """The row that was made; or an empty one and what refused it, the first of its unique keys that is taken."""
         row = values[: self._width]
         if self._uuid:
             answer = yield Request("SELECT UUID()", ())
@@ -124,10 +164,13 @@ class UpsertOne:
             kind = Request if self._mariadb else Reached
             answer = yield kind(self._insert.text, self._insert.parameters(row))
         except UniqueViolationError as error:
-            if at_table(error, self._table).fields != self._fields:
-                raise
-            return None
+            refusal = at_table(error, self._table)
+            assert isinstance(refusal, UniqueViolationError)
+            return (), refusal
         if answer.rows:
-            stored: Row = answer.rows[0]
-            return stored
-        return tuple(answer.made if place is None else row[place] for place in self._places)
+            return answer.rows[0], None
+        return tuple(answer.made if place is None else row[place] for place in self._places), None
+
+
+def _slots(statement: Upsert, columns: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, statement.columns.index(name)) for name in columns)

@@ -12,7 +12,15 @@ from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
 from sqlalchemy.schema import CreateTable
 
 from auth_adapters.backends.sql.compiler import Binds, Sql, SqlCompiler
-from auth_adapters.backends.sql.family import FamilyKeys, Keys, collation, hash_column, index_parts, keys_of
+from auth_adapters.backends.sql.family import (
+    FamilyKeys,
+    Keys,
+    collation,
+    hash_column,
+    index_parts,
+    keys_of,
+    sort_size,
+)
 from auth_adapters.physical import (
     AllOf,
     Column,
@@ -21,6 +29,7 @@ from auth_adapters.physical import (
     Increment,
     Insert,
     Layout,
+    Select,
     Slot,
     Table,
     Test,
@@ -36,6 +45,14 @@ LOWERED: Final = (
     "(SELECT LOWER(listed.value) COLLATE {collation} "
     "FROM JSON_TABLE(:{name}, '$[*]' COLUMNS (value LONGTEXT CHARACTER SET utf8mb4 PATH '$')) AS listed)"
 )
+
+
+SORTED_ANYWAY: Final = 1_024
+"""Bytes of a value by which MariaDB sorts unless told otherwise: `max_sort_length`."""
+ROOM_ANYWAY: Final = 2_097_152
+"""MariaDB's own `sort_buffer_size`, in bytes. Only what is needed of it is taken."""
+SORTED_AT_ONCE: Final = 20
+"""So many of the longest values must find room for sorting; both servers give up below 15 (tried)."""
 
 
 def _dialect(*, mariadb: bool) -> Dialect:
@@ -125,6 +142,18 @@ class MySQLCompiler(SqlCompiler):
         if statement.returning and self.mariadb:
             return Sql(sql.text + self._returning(statement.returning), sql.parameters)
         return sql
+
+    def select(self, statement: Select) -> Sql:
+        """SELECT, in which the server sorts by the whole of long values, whatever its settings and the session's."""
+        sql = super().select(statement)
+        sizes = [sort_size(statement.table.columns[one.column]) for one in statement.order]
+        if max(sizes, default=0) <= SORTED_ANYWAY:
+            return sql
+        room = max(ROOM_ANYWAY, SORTED_AT_ONCE * sum(sizes))
+        if self.mariadb:
+            settings = f"max_sort_length = {max(sizes)}, sort_buffer_size = {room}"
+            return Sql(f"SET STATEMENT {settings} FOR {sql.text}", sql.parameters)
+        return Sql(sql.text.replace("SELECT", f"SELECT /*+ SET_VAR(sort_buffer_size = {room}) */", 1), sql.parameters)
 
     def _returning(self, columns: Sequence[str]) -> str:
         return f" RETURNING {', '.join(self.quote(name) for name in columns)}"

@@ -20,6 +20,7 @@ from auth_adapters.errors import (
     TableMissingError,
     TransientError,
     UniqueViolationError,
+    UnsupportedOperationError,
 )
 from auth_adapters.physical import Layout, Table
 from auth_adapters.rules import unique_violation
@@ -97,6 +98,7 @@ UNFIT: Final = {
     1690: "the sum does not fit the field: 64-bit integers, finite doubles",
     1153: "the statement is longer than the server takes (max_allowed_packet)",
 }
+NO_ROOM_TO_SORT: Final = 1038
 MISSING: Final = frozenset({1146, 1051})
 FOREIGN: Final = frozenset({1216, 1217, 1451, 1452, 1761, 1762, 1909, 3008})
 ENGINE: Final = 1296
@@ -137,6 +139,8 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
             return kind(f"{codes[code]}{'; safe to retry' if kind is TransientError else ''}", code=code)
     if code in UNFIT:
         return InvalidValueError(UNFIT[code])
+    if code == NO_ROOM_TO_SORT:
+        return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
     if code in MISSING:
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if code in DUPLICATE:

@@ -17,6 +17,8 @@ UUID4_IN_SQLITE: Final = (
     "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || "
     "substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
 )
+MISREAD: Final = "\\%'\n\r\0\x1a"
+"""What is not the same in every session, or not after MariaDB has written it once more."""
 
 
 class MadeId(ColumnElement[Any]):
@@ -83,7 +85,9 @@ def _constant_postgresql(element: Constant, compiler: SQLCompiler, **options: An
 
 @compiles(Constant, "mysql", "mariadb")
 def _constant_mysql(element: Constant, compiler: SQLCompiler, **options: Any) -> str:
-    """In brackets where its type takes only expressions, in hexadecimal what a session may read otherwise."""
+    """In brackets where its type takes only expressions, in hexadecimal what a session may read otherwise; as a
+    function of it, since MariaDB keeps the expression as a text in which it writes a mere literal without escapes.
+    """
     value = element.value
     if isinstance(value, datetime):
         value = value.isoformat(" ", "milliseconds")
@@ -92,8 +96,8 @@ def _constant_mysql(element: Constant, compiler: SQLCompiler, **options: Any) ->
     if isinstance(value, bytes):
         return f"(X'{value.hex()}')"
     if isinstance(value, str):
-        if "\\" in value or "%" in value:
-            return f"(_utf8mb4 X'{value.encode().hex()}')"
+        if any(mark in value for mark in MISREAD):
+            return f"(CONVERT(X'{value.encode().hex()}' USING utf8mb4))"
         return quoted(value) if element.kind in ("string", "datetime", "uuid") else f"({quoted(value)})"
     return repr(value)
 

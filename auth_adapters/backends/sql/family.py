@@ -29,6 +29,7 @@ __all__ = [
     "collation",
     "keys_of",
     "primary_index",
+    "sort_size",
 ]
 
 FAMILY: Final = ("mysql", "mariadb")
@@ -36,6 +37,8 @@ HASH_TYPE: Final = "CHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 MAX_KEY: Final = 3_072
 BYTES: Final = {"integer": 8, "float": 8, "boolean": 1, "datetime": 8, "uuid": 4 * 36}
 HASH_BYTES: Final = 64
+MAX_SORTED: Final = 1_048_576
+"""Bytes of a binary value by which rows are sorted."""
 ROW_NUMBER: Final = "auth_adapters_row"
 
 
@@ -154,6 +157,11 @@ def _unindexed(table: physical.Table, indexes: Mapping[str, Any]) -> list[str]:
 
 def _size(column: physical.Column) -> int:
     return 4 * column.length if column.length is not None else BYTES.get(column.kind, 4 * 255)
+
+
+def sort_size(column: physical.Column) -> int:
+    """The bytes by which values of a column are told apart in sorting."""
+    return MAX_SORTED if column.kind == "bytes" else _size(column)
 
 
 def _hashed(table: physical.Table, columns: tuple[str, ...], hashes: Hashes) -> tuple[str, ...]:

@@ -17,10 +17,24 @@ from auth_adapters.protocols import Adapter
 from auth_adapters.query import ALL, field
 from auth_adapters.schema.composition import Schema
 from auth_adapters.schema.core import auth_schema
+from auth_adapters.schema.fields import Field
+from auth_adapters.schema.models import Model
 
 __all__ = ["TestAtomicity", "TestAtomicityInTransactions"]
 
 RACERS = 50
+ROUNDS = 15
+TWO_KEYS = Schema(
+    {
+        "pair": Model(
+            fields={
+                "x": Field("string", unique=True),
+                "y": Field("string", unique=True),
+                "note": Field("string", default="new"),
+            }
+        )
+    }
+)
 
 
 def kinds(results: list[Any]) -> dict[str, int]:
@@ -176,6 +190,20 @@ class TestAtomicity(Race):
         assert kinds(got) == {"bool": RACERS // 2, "tuple": RACERS // 2}
         created = [one for one in got[::2] if one[1]]
         assert len(created) - got[1::2].count(True) == await racers[0].count("user")
+
+    @pytest.mark.parametrize("on", [["x"], ["y"]], ids="".join)
+    @pytest.mark.parametrize("changes", [{}, None, {"note": "seen"}], ids=["nothing", "data", "changes"])
+    async def test_of_identical_racing_upserts_with_two_keys_one_creates(
+        self, connect: Connect, width: int, on: list[str], changes: dict[str, Any] | None
+    ) -> None:
+        racers = (await self.racing(connect, width, TWO_KEYS))[:10]
+        for attempt in range(ROUNDS):
+            data = {"x": f"x{attempt}", "y": f"y{attempt}"}
+            got = await together(*(one.upsert("pair", data, on=on, changes=changes) for one in racers))
+            assert kinds(got) == {"tuple": len(racers)}
+            assert [created for _, created in got].count(True) == 1
+            assert len({record["id"] for record, _ in got}) == 1
+        assert await racers[0].count("pair") == ROUNDS
 
     @needs("atomic_batches")
     async def test_racing_batches_are_whole_or_absent(self, connect: Connect, width: int) -> None:

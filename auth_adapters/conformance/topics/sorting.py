@@ -11,9 +11,12 @@ from auth_adapters.conformance.samples import THINGS, create_all, make_things
 from auth_adapters.conformance.topic import EARLIER, LATER, NOW, Connect, Topic, make_user
 from auth_adapters.errors import InvalidQueryError, InvalidValueError, UnknownFieldError
 from auth_adapters.protocols import Adapter
-from auth_adapters.query import field
+from auth_adapters.query import Join, field
+from auth_adapters.schema.composition import Schema
+from auth_adapters.schema.fields import Field, Reference
+from auth_adapters.schema.models import Model
 
-__all__ = ["TestKeyset", "TestPaging", "TestSorting"]
+__all__ = ["TestKeyset", "TestLongSorting", "TestPaging", "TestSorting"]
 
 TEXTS = [
     "", " ", "!", "0", "00", "10", "2", "A", "AA", "B", "Z", "[", "_", "a", "a ", "a!", "aa", "b", "z", "~", "À", "É",
@@ -126,6 +129,91 @@ class TestSorting(Topic):
         for wrong in ("label", [("label", "desc")], [1], [None]):
             with pytest.raises(InvalidQueryError):
                 await adapter.find_many("thing", sort=wrong)
+
+
+LONG = Schema(
+    {
+        "note": Model(
+            fields={
+                "rank": Field("integer"),
+                "medium": Field("string", length=400, required=False),
+                "long": Field("string", length=2_000, required=False),
+                "blob": Field("bytes", required=False),
+            }
+        )
+    }
+)
+
+
+@pytest.mark.asyncio
+class TestLongSorting(Topic):
+    """Long values that differ late."""
+
+    async def notes(self, connect: Connect, name: str, values: Sequence[Any]) -> Adapter:
+        """An adapter over notes with these values, ranked in the right order, stored in another."""
+        adapter = await connect(schema=LONG)
+        rows = [{"rank": rank, name: value} for rank, value in enumerate(values)]
+        await create_all(adapter, "note", [*rows[1::2], *rows[::2]])
+        return adapter
+
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("medium", ["p" * 345 + letter for letter in "abcdefgh"]),
+            ("medium", ["😀" * 399 + letter for letter in "abcdefgh"]),
+            ("long", ["p" * 1_500 + letter for letter in "abcdefgh"]),
+            (
+                "long",
+                [*("é" * 1_990 + letter for letter in "abcd"), *("é" * 1_990 + "d" + letter for letter in " abc")],
+            ),
+            ("blob", [b"\xff" * 2_000 + bytes([last]) for last in range(8)]),
+            ("blob", [b"\x00" * length for length in (10, 1_023, 1_024, 1_025, 2_048, 4_000, 4_001, 5_000)]),
+        ],
+        ids=["345 characters", "399 wide characters", "1,500 characters", "1,990 characters", "bytes", "zeros"],
+    )
+    async def test_they_sort_and_page_by_the_whole_value(
+        self, connect: Connect, name: str, values: Sequence[Any]
+    ) -> None:
+        adapter = await self.notes(connect, name, values)
+        for sort, expected in ((name, list(range(8))), (f"-{name}", list(range(8))[::-1])):
+            found = await adapter.find_many("note", sort=[sort], select=["rank"])
+            assert [one["rank"] for one in found] == expected
+            paged = [one["rank"] async for one in adapter.iterate("note", sort=[sort], batch=3)]
+            assert paged == expected
+
+    async def test_the_last_long_key_of_several_counts(self, connect: Connect) -> None:
+        adapter = await connect(schema=LONG)
+        rows = [
+            {"rank": rank, "medium": "m" * 400, "long": "l" * 1_999 + letter, "blob": b"b" * 3_000}
+            for rank, letter in enumerate("badc")
+        ]
+        await create_all(adapter, "note", rows)
+        found = await adapter.find_many("note", sort=["blob", "medium", "-long"], select=["rank"])
+        assert [one["rank"] for one in found] == [2, 3, 0, 1]
+
+    async def test_large_binary_values_are_sorted_by(self, connect: Connect) -> None:
+        adapter = await connect(schema=LONG)
+        for rank in (*range(1, 20, 2), *range(0, 20, 2)):
+            await adapter.create("note", {"rank": rank, "blob": b"\x80" * 99_999 + bytes([rank])})
+        found = await adapter.find_many("note", sort=["-blob"], select=["rank"])
+        assert [one["rank"] for one in found] == list(range(20))[::-1]
+        assert [one["rank"] async for one in adapter.iterate("note", sort=["blob"], batch=7)] == list(range(20))
+
+    async def test_they_are_sorted_by_in_joins(self, connect: Connect) -> None:
+        texts = Model(
+            fields={
+                "owner_id": Field("id", references=Reference(model="owner")),
+                "body": Field("string", length=1_500),
+            }
+        )
+        adapter = await connect(schema=Schema({"owner": Model(fields={"name": Field("string")}), "text": texts}))
+        owner = await adapter.create("owner", {"name": "ada"})
+        for letter in "dbeac":
+            await adapter.create("text", {"owner_id": owner["id"], "body": "t" * 1_499 + letter})
+        for limit, expected in ((None, "abcde"), (2, "ab")):
+            join = {"texts": Join(model="text", on="owner_id", sort=["body"], limit=limit)}
+            (found,) = await adapter.find_many("owner", join=join)
+            assert "".join(one["body"][-1] for one in found["texts"]) == expected
 
 
 @pytest.mark.asyncio

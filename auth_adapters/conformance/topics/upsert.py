@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth_adapters.conformance.expect import refused
+from auth_adapters.conformance.expect import needs, refused
 from auth_adapters.conformance.topic import Connect, Topic, make_user
 from auth_adapters.errors import (
     ForeignKeyViolationError,
@@ -120,6 +120,35 @@ class TestUpsert(DeviceTopic):
         assert await adapter.upsert("device", data, on=["serial"], changes={}) == (first, False)
         assert await adapter.count("device") == 1
 
+    @pytest.mark.parametrize("on", [["serial"], ["label"], ["maker", "number"]], ids="-".join)
+    @pytest.mark.parametrize("changes", [None, {}, {"state": "seen"}], ids=["data", "nothing", "changes"])
+    async def test_a_repeat_finds_its_own_record_by_whichever_key(
+        self, connect: Connect, on: list[str], changes: dict[str, Any] | None
+    ) -> None:
+        adapter = await connect(DEVICES)
+        data = {"serial": "s1", "label": "x", "maker": "acme", "number": 1, "touched": "yes"}
+        first, created = await adapter.upsert("device", data, on=on, changes=changes)
+        assert created is True
+        for _ in range(2):
+            again = await adapter.upsert("device", data, on=on, changes=changes)
+            assert again == ({**first, **(changes or {})}, False)
+        assert await adapter.count("device") == 1
+
+    @needs("transactions")
+    @pytest.mark.parametrize("on", [["serial"], ["label"], ["maker", "number"]], ids="-".join)
+    @pytest.mark.parametrize("changes", [None, {}, {"state": "seen"}], ids=["data", "nothing", "changes"])
+    async def test_a_repeat_in_a_transaction_finds_its_own_record_by_whichever_key(
+        self, connect: Connect, on: list[str], changes: dict[str, Any] | None
+    ) -> None:
+        adapter = await connect(DEVICES)
+        data = {"serial": "s1", "label": "x", "maker": "acme", "number": 1, "touched": "yes"}
+        async with adapter.transaction() as tx:
+            first, created = await tx.upsert("device", data, on=on, changes=changes)
+            assert created is True
+            again = await tx.upsert("device", data, on=on, changes=changes)
+            assert again == ({**first, **(changes or {})}, False)
+        assert await adapter.find_many("device") == [again[0]]
+
     async def test_on_may_name_a_compound_key_in_any_order(self, connect: Connect) -> None:
         adapter, device = await self.device(connect, maker="acme", number=1)
         data = {"serial": "s2", "maker": "acme", "number": 1}
@@ -196,6 +225,32 @@ class TestUpsertRefusals(DeviceTopic):
         with refused(UniqueViolationError, "device", "label", hiding=["taken", "mine"]):
             await adapter.upsert("device", {"serial": "s2"}, on=["serial"], changes={"label": "taken"})
         assert await adapter.find_many("device", {"serial": "s2"}) == [other]
+
+    @pytest.mark.parametrize("on", ["serial", "label"])
+    async def test_data_that_equals_one_record_in_the_key_and_another_beside_it_changes_neither(
+        self, connect: Connect, on: str
+    ) -> None:
+        adapter = await connect(DEVICES)
+        devices = [
+            await adapter.create("device", {"serial": "s1", "label": "l1"}),
+            await adapter.create("device", {"serial": "s2", "label": "l2"}),
+        ]
+        other = "label" if on == "serial" else "serial"
+        data = {on: devices[0][on], other: devices[1][other]}
+        with refused(UniqueViolationError, "device", other, hiding=["s2", "l2"]):
+            await adapter.upsert("device", data, on=[on])
+        assert await adapter.find_many("device", sort=["serial"]) == devices
+        assert await adapter.upsert("device", data, on=[on], changes={}) == (devices[0], False)
+        assert await adapter.find_many("device", sort=["serial"]) == devices
+
+    @pytest.mark.parametrize("on", ["serial", "label"])
+    async def test_a_conflict_on_another_key_is_refused_whichever_comes_first(self, connect: Connect, on: str) -> None:
+        adapter, device = await self.device(connect, label="l1")
+        other = "label" if on == "serial" else "serial"
+        for changes in (None, {}, {"state": "seen"}):
+            with refused(UniqueViolationError, "device", other, hiding=["s1", "l1"]):
+                await adapter.upsert("device", {on: "new", other: device[other]}, on=[on], changes=changes)
+        assert await adapter.find_many("device") == [device]
 
     async def test_a_conflict_on_a_compound_key_names_its_fields(self, connect: Connect) -> None:
         adapter, device = await self.device(connect, maker="acme", number=1)

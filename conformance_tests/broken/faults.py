@@ -99,6 +99,8 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(transactions.SavepointUndoesEverything, "TestSavepoints"),
             in_memory(transactions.SavepointUndoesNothing, "TestSavepoints"),
             in_adapter(transactions.CommitsAfterError, "TestFailedTransactions"),
+            in_adapter(transactions.CommitsUnderASavepoint, "TestTransactionMisuse"),
+            in_adapter(transactions.SwallowsCancellation, "TestTransactions"),
             in_adapter(transactions.CancellationCommits, "TestTransactions"),
             in_adapter(transactions.WorksAfterItsEnd, "TestTransactionMisuse"),
             in_adapter(transactions.WaitsForItself, "TestTransactionMisuse"),
@@ -147,6 +149,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.StoresBooleansUnconverted, "TestValues"),
             in_sqlite(sql.RawDriverErrors, "TestUnique"),
             in_sqlite(sql.LeaksItsReader, "TestClosing"),
+            in_sqlite(sql.ClosesAtOnce, "TestClosing"),
             in_sqlite(sql.TurnsAreLost, "TestAtomicityInTransactions"),
         )
     }

@@ -109,6 +109,7 @@ class MemoryHarness(Harness):
             "test_serial_ids_are_not_reused_after_reopening": ALONE,
             "test_close_waits_for_what_is_under_way": ALONE,
             "test_close_and_a_transaction_of_another_task_both_come_to_an_end": ALONE,
+            "test_close_waits_for_a_transaction_of_another_task_to_commit": ALONE,
             "test_several_adapters_may_do_it_at_once": ALONE,
             "test_it_adds_the_tables_that_are_absent": ALONE,
             "test_it_never_alters_what_is_there": ALONE,

@@ -19,6 +19,7 @@ from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
 from auth_adapters.conformance.topics.naming import TestAlikeNames, TestNaming, TestReservedWords
+from auth_adapters.conformance.topics.plan_reuse import TestPlanReuse, TestUpdateAgain
 from auth_adapters.conformance.topics.presets import TestBetterAuth, TestPlugins
 from auth_adapters.conformance.topics.properties import TestProperties
 from auth_adapters.conformance.topics.purge import TestPurge
@@ -80,6 +81,7 @@ __all__ = [
     "TestObservation",
     "TestOutlivingSavepoints",
     "TestPaging",
+    "TestPlanReuse",
     "TestPlugins",
     "TestProperties",
     "TestPurge",
@@ -101,6 +103,7 @@ __all__ = [
     "TestTransforms",
     "TestUnique",
     "TestUpdate",
+    "TestUpdateAgain",
     "TestUpdateMany",
     "TestUpdateRefusals",
     "TestUpsert",

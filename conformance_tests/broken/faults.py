@@ -30,6 +30,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(questions.HandsOutItsOwnLists, "TestValues"),
             in_adapter(questions.KeysetOffByOne, "TestKeyset"),
             in_adapter(questions.IgnoresSelect, "TestFind"),
+            in_adapter(questions.KeepsTheFirstOrder, "TestPlanReuse"),
             in_adapter(questions.IteratesOneBatch, "TestKeyset"),
             in_adapter(questions.IgnoresBadJoins, "TestJoinRefusals"),
             # create, update, delete
@@ -48,6 +49,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(writes.UpdateManyIsNotAtomic, "TestUnique"),
             in_memory(writes.DeleteManyIsNotAtomic, "TestReferencedDelete"),
             in_memory(writes.NullsCollide, "TestUnique"),
+            in_adapter(writes.RefreshesOnce, "TestUpdateAgain"),
             in_adapter(writes.NoneTakesTheDefault, "TestCreate", "TestNotNull"),
             in_adapter(writes.IgnoresForcedIds, "TestIds"),
             in_adapter(writes.DropsUnknownFields, "TestBadNames"),
@@ -98,6 +100,8 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(transactions.SavepointUndoesEverything, "TestSavepoints"),
             in_memory(transactions.SavepointUndoesNothing, "TestSavepoints"),
             in_adapter(transactions.CommitsAfterError, "TestFailedTransactions"),
+            in_adapter(transactions.CommitsUnderASavepoint, "TestTransactionMisuse"),
+            in_adapter(transactions.SwallowsCancellation, "TestTransactions"),
             in_adapter(transactions.CancellationCommits, "TestTransactions"),
             in_adapter(transactions.WorksAfterItsEnd, "TestTransactionMisuse"),
             in_adapter(transactions.WaitsForItself, "TestTransactionMisuse"),
@@ -146,6 +150,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.StoresBooleansUnconverted, "TestValues"),
             in_sqlite(sql.RawDriverErrors, "TestUnique"),
             in_sqlite(sql.LeaksItsReader, "TestClosing"),
+            in_sqlite(sql.ClosesAtOnce, "TestClosing"),
             in_sqlite(sql.TurnsAreLost, "TestAtomicityInTransactions"),
         )
     }

@@ -21,6 +21,7 @@ __all__ = [
     "IgnoresSelect",
     "InclusiveBounds",
     "IteratesOneBatch",
+    "KeepsTheFirstOrder",
     "KeysetForgetsTies",
     "KeysetOffByOne",
     "LimitForAllParents",
@@ -192,6 +193,16 @@ class IgnoresSelect(BackendAdapter):
 
     async def find_many(self, *args: Any, **options: Any) -> list[Any]:
         return await super().find_many(*args, **{**options, "select": None})
+
+
+class KeepsTheFirstOrder(BackendAdapter):
+    """A question about the same fields as an earlier one is answered in that one's order."""
+
+    async def find_many(self, model: Any, where: Any = None, **options: Any) -> list[Any]:
+        words = (model, tuple(where)) if isinstance(where, dict) else None
+        kept = vars(self).setdefault("kept", {})
+        sort = options.pop("sort", ())
+        return await super().find_many(model, where, **options, sort=kept.setdefault(words, sort) if words else sort)
 
 
 class IteratesOneBatch(BackendAdapter):

@@ -18,6 +18,7 @@ from auth_adapters.errors import UniqueViolationError
 from auth_adapters.physical import AllOf, Column, Condition, Layout, Row, Select, Table, Test, Values
 
 __all__ = [
+    "ClosesAtOnce",
     "ColumnsFoldCase",
     "ColumnsPadSpaces",
     "EndsWithFromTheEnd",
@@ -329,6 +330,14 @@ class LeaksItsReader(SQLiteBackend):
         self.leaked.append(self._reader)
         self._reader = self._writer
         await super().close()
+
+
+class ClosesAtOnce(SQLiteBackend):
+    """Closing does not wait for a transaction that is under way."""
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
 
 
 class TurnsAreLost(SQLiteBackend):

@@ -16,6 +16,7 @@ from auth_adapters.protocols import BackendTransaction, Isolation
 __all__ = [
     "CancellationCommits",
     "CommitsAfterError",
+    "CommitsUnderASavepoint",
     "DirtyReads",
     "MissesOwnWrites",
     "PretendsTransactions",
@@ -24,6 +25,7 @@ __all__ = [
     "RollbackKeepsWrites",
     "SavepointUndoesEverything",
     "SavepointUndoesNothing",
+    "SwallowsCancellation",
     "WaitsForItself",
     "WorksAfterItsEnd",
 ]
@@ -181,6 +183,30 @@ class WorksAfterItsEnd(Adapting):
             super()._check_usable()
 
     kind = Kind
+
+
+class CommitsUnderASavepoint(Adapting):
+    """A transaction commits although a savepoint of it is open."""
+
+    class Kind(TransactionAdapter):
+        _child: Any = property(lambda self: None, lambda self, child: None)
+
+    kind = Kind
+
+
+class SwallowsCancellation(BackendAdapter):
+    """Who is cancelled while a transaction commits goes on as if nothing had been."""
+
+    @asynccontextmanager
+    async def transaction(self, *, isolation: Isolation | None = None) -> AsyncIterator[Adapter]:
+        ending = False
+        try:
+            async with super().transaction(isolation=isolation) as tx:
+                yield tx
+                ending = True
+        except asyncio.CancelledError:
+            if not ending:
+                raise
 
 
 class CancellationCommits(BackendAdapter):

@@ -1,5 +1,6 @@
 """Faults of create, update and delete."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ __all__ = [
     "NoneTakesTheDefault",
     "NoopUpdateIsAMiss",
     "NullsCollide",
+    "RefreshesOnce",
     "ReturnsStaleRow",
     "ReusesSerials",
     "ShufflesSerials",
@@ -152,6 +154,16 @@ class UpdateForgetsOnUpdate(MemoryBackend):
     async def update_one(self, statement: Update, values: Values) -> Row | None:
         kept = tuple(pair for pair in statement.assignments if pair[0] != "updated_at")
         return await super().update_one(replace(statement, assignments=kept), values)
+
+
+class RefreshesOnce(BackendAdapter):
+    """What `on_update` makes is made once, for every update."""
+
+    def __init__(self, backend: Backend, *, schema: Schema | None = None, observe: Observer | None = None) -> None:
+        super().__init__(backend, schema=schema, observe=observe)
+        for codec in self._planner.codec.models.values():
+            kept = [(name, functools.cache(made) if callable(made) else made) for name, made in codec._updating]
+            codec._updating = tuple(kept)
 
 
 class DeleteRemovesSeveral(MemoryBackend):

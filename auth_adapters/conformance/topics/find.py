@@ -235,6 +235,29 @@ class TestObservation(Topic):
             ("delete_many", "session", 0, None),
         ]
 
+    async def test_a_miss_is_told_with_no_rows(self, connect: Connect) -> None:
+        seen: list[Observation] = []
+        adapter = await connect(observe=seen.append)
+        del seen[:]
+        await adapter.find_one("user", {"id": "x"})
+        await adapter.update("user", {"id": "x"}, {"name": "x"})
+        await adapter.delete("user", {"id": "x"})
+        await adapter.consume_one("user", {"id": "x"})
+        missed = ["find_one", "update", "delete", "consume_one"]
+        assert [(one.verb, one.rows, one.error) for one in seen] == [(verb, 0, None) for verb in missed]
+
+    async def test_a_further_statement_of_a_join_is_told_with_the_joined_model(self, connect: Connect) -> None:
+        seen: list[Observation] = []
+        adapter = await connect(observe=seen.append)
+        user = await make_user(adapter)
+        for token in ("a", "b"):
+            await make_session(adapter, user, token)
+        del seen[:]
+        await adapter.find_one("user", {"id": user["id"]}, join=["session"])
+        find, *further = [(one.verb, one.model, one.rows) for one in seen]
+        assert find == ("find_one", "user", 1)
+        assert further in ([], [("join", "session", 2)])
+
     async def test_durations_are_in_seconds(self, connect: Connect) -> None:
         seen: list[Observation] = []
         adapter = await connect(observe=seen.append)

@@ -243,6 +243,27 @@ class TestClosing(Topic):
         assert done is None or isinstance(done, AdapterStateError)
         assert await adapter.count("user") == (2 if done is None else 0)
 
+    @needs("transactions")
+    async def test_close_waits_for_a_transaction_of_another_task_to_commit(self, connect: Connect) -> None:
+        adapter = await connect()
+        entered, free = asyncio.Event(), asyncio.Event()
+
+        async def work() -> None:
+            async with adapter.transaction() as tx:
+                await make_user(tx)
+                entered.set()
+                await free.wait()
+
+        async with patiently():
+            task = asyncio.create_task(work())
+            await entered.wait()
+            closing = asyncio.create_task(adapter.close())
+            await asyncio.sleep(0.01)
+            free.set()
+            assert await together(task, closing) == [None, None]
+            await adapter.open()
+        assert await adapter.count("user") == 1
+
     async def test_a_failed_open_leaves_nothing_open(self, harness: Harness) -> None:
         database = new_database()
         async with harnessed(harness, database) as probe:

@@ -1,13 +1,20 @@
 """A transaction inside a transaction, and the misuse that raises instead of deadlocking."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from auth_adapters.conformance.expect import UndoError, needs, patiently, together
 from auth_adapters.conformance.topic import Topic, make_session, make_user
-from auth_adapters.errors import AdapterStateError, InvalidQueryError, TransientError, UniqueViolationError
+from auth_adapters.errors import (
+    AdapterStateError,
+    AuthAdapterError,
+    InvalidQueryError,
+    TransientError,
+    UniqueViolationError,
+)
 from auth_adapters.protocols import Adapter
 
 __all__ = ["TestOutlivingSavepoints", "TestSavepoints", "TestTransactionMisuse"]
@@ -290,6 +297,19 @@ class TestTransactionMisuse(Topic):
                     pass
             await named(tx, "cyd")
         assert await emails(adapter) == ["ada", "cyd"]
+
+    @needs("savepoints")
+    async def test_one_that_ends_with_a_savepoint_open_is_undone(self, adapter: Adapter) -> None:
+        async with patiently():
+            with pytest.raises(AdapterStateError):
+                async with adapter.transaction() as tx:
+                    await named(tx, "ada")
+                    savepoint = tx.transaction()
+                    await named(await savepoint.__aenter__(), "bob")
+            with suppress(AuthAdapterError):
+                await savepoint.__aexit__(None, None, None)
+            await named(adapter, "cyd")
+        assert await emails(adapter) == ["cyd"]
 
     @needs("transactions")
     async def test_the_outer_adapter_is_free_again_afterwards(self, adapter: Adapter) -> None:

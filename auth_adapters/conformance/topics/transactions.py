@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_adapters.conformance.expect import UndoError, needs, patiently, refuses_serializable
+from auth_adapters.conformance.expect import UndoError, needs, patiently, refuses_serializable, together
 from auth_adapters.conformance.topic import LATER, Connect, Topic, make_session, make_user, new_database
 from auth_adapters.conformance.topics.atomic_verbs import COUNTERS, LARGEST
 from auth_adapters.errors import (
@@ -95,6 +95,51 @@ class TestTransactions(Topic):
         users = {user["id"] for user in await adapter.find_many("user")}
         sessions = {session["user_id"] for session in await adapter.find_many("session")}
         assert users == sessions
+
+    @needs("transactions")
+    async def test_who_is_cancelled_while_it_ends_is_told(self, adapter: Adapter) -> None:
+        async def work(number: int, ending: asyncio.Event) -> str:
+            async with adapter.transaction() as tx:
+                await make_user(tx, f"user{number}@example.com")
+                ending.set()
+            await asyncio.sleep(0)
+            return "went on"
+
+        async with patiently():
+            for number in range(20):
+                ending = asyncio.Event()
+                task = asyncio.create_task(work(number, ending))
+                await ending.wait()
+                for _ in range(number % 10):
+                    await asyncio.sleep(0)
+                cancelled = task.cancel()
+                (got,) = await together(task)
+                assert not cancelled or isinstance(got, asyncio.CancelledError)
+
+    @needs("transactions")
+    async def test_who_is_cancelled_while_it_begins_keeps_nobody_waiting(self, adapter: Adapter) -> None:
+        async def hold(held: asyncio.Event, free: asyncio.Event) -> None:
+            async with adapter.transaction():
+                held.set()
+                await free.wait()
+
+        async def begin() -> None:
+            async with adapter.transaction() as tx:
+                await tx.count("user")
+
+        async with patiently():
+            for ticks in range(12):
+                held, free = asyncio.Event(), asyncio.Event()
+                holder = asyncio.create_task(hold(held, free))
+                await held.wait()
+                beginner = asyncio.create_task(begin())
+                await asyncio.sleep(0.002)
+                free.set()
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                beginner.cancel()
+                await together(holder, beginner)
+                await make_user(adapter, f"user{ticks}@example.com")
 
     @needs("transactions")
     async def test_it_sees_its_own_writes(self, adapter: Adapter) -> None:

@@ -23,6 +23,7 @@ from auth_adapters import (
     UniqueViolationError,
     auth_schema,
     connect,
+    field,
 )
 from auth_adapters.backends.postgresql import driver
 from auth_adapters.schema import Naming
@@ -56,6 +57,10 @@ class OutsidePostgreSQL(Outside):
         self.server.run_sql(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'",
         )
+
+    def waiting(self) -> int:
+        """How many statements wait for a lock."""
+        return self._activity("wait_event_type = 'Lock'")
 
     def open_transactions(self) -> int:
         return self._activity("state LIKE 'idle in transaction%'")
@@ -149,6 +154,28 @@ class TestErrors:
                     await other.update(USER, {"email": "a"}, {"name": "theirs"})
                     await tx.update(USER, {"email": "a"}, {"name": "mine"})
             assert caught.value.code == "40001"
+
+
+@pytest.mark.asyncio
+class TestLoneVerbs:
+    """A verb outside any transaction."""
+
+    async def test_one_that_a_deadlock_has_undone_is_tried_again(self, outside: OutsidePostgreSQL) -> None:
+        async with patience(), outside.connect() as db:
+            await db.create_tables()
+            for name in "ab":
+                await db.create(USER, {"email": name, "name": ""})
+            other = await asyncpg.connect(outside.url)
+            try:
+                async with other.transaction():
+                    await other.execute("UPDATE \"user\" SET image = 'x' WHERE email = 'b'")
+                    verb = asyncio.create_task(db.update_many(USER, field("email").in_(["a", "b"]), {"name": "both"}))
+                    await until(lambda: outside.waiting() == 1)
+                    await other.execute("UPDATE \"user\" SET image = 'x' WHERE email = 'a'")  # until the verb is undone
+                assert await verb == 2
+            finally:
+                await other.close()
+            assert {(user["name"], user["image"]) for user in await db.find_many(USER)} == {("both", "x")}
 
 
 @pytest.mark.asyncio

@@ -9,7 +9,6 @@ from auth_adapters.backends.mysql.foreign import MySQLForeignPool, MySQLPoolDriv
 from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.options import MySQLOptions
 from auth_adapters.backends.mysql.owned import bound
-from auth_adapters.backends.mysql.retrying import itself, once_more
 from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.connections import Connections, PoolOptions
@@ -17,6 +16,7 @@ from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Steps, Work
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
+from auth_adapters.backends.sql.retrying import itself, once_more
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import AuthAdapterError, TransientError
 from auth_adapters.physical import Layout

@@ -14,13 +14,13 @@ from auth_adapters.backends.mysql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.mysql.errors import mysql_error
 from auth_adapters.backends.mysql.foreign import SESSION, check_session
 from auth_adapters.backends.mysql.operations import MySQLOperations
-from auth_adapters.backends.mysql.retrying import retrying
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import Operations, Work
 from auth_adapters.backends.sql.owned import BoundTransaction, EngineBackend, OwnedDialect, Runner
 from auth_adapters.backends.sql.pooled import DriverBound
+from auth_adapters.backends.sql.retrying import retrying
 from auth_adapters.errors import AuthAdapterError, ConfigurationError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction

@@ -13,11 +13,12 @@ from auth_adapters.backends.postgresql.owned import bound
 from auth_adapters.backends.postgresql.tables import create_absent
 from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.backends.sql.foreign import ForeignPool
-from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.operations import Operations, Work
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
+from auth_adapters.backends.sql.retrying import once_more
 from auth_adapters.capabilities import Capabilities, Storage
-from auth_adapters.errors import ConfigurationError
+from auth_adapters.errors import ConfigurationError, TransientError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
@@ -44,6 +45,9 @@ class AsyncpgBackend(PooledBackend):
             raise ConfigurationError(f"PostgreSQL {version.major} is too old; {MINIMUM} is the oldest that works")
         self._postgresql = PostgreSQLOperations(layout)
         return self._postgresql
+
+    async def _once_more(self, work: Work, error: TransientError, attempt: int) -> Work:
+        return await once_more(work, error, attempt)
 
     async def create_all(self, connection: Any) -> None:
         async def ask(text: str) -> list[Any]:

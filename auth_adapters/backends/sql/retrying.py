@@ -12,7 +12,8 @@ from auth_adapters.errors import TransientError
 
 __all__ = ["itself", "once_more", "retrying"]
 
-DEADLOCK: Final = 1213
+DEADLOCKS: Final = frozenset({1213, "40P01"})
+"""As MySQL and MariaDB call one, and PostgreSQL."""
 ATTEMPTS: Final = 8
 PAUSE: Final = 0.01
 """Seconds; a little more after each attempt."""
@@ -32,7 +33,7 @@ async def retrying(perform: Callable[[Work], Awaitable[Any]], work: Work) -> Any
 async def once_more(work: Work, error: TransientError, attempt: int) -> Work:
     """The same work for another attempt, after a pause. Raises the error where it is not for us to try again."""
     again = work.again if isinstance(work, Steps) else partial(itself, work) if work.writes else None
-    if error.code != DEADLOCK or attempt == ATTEMPTS or again is None:
+    if error.code not in DEADLOCKS or attempt == ATTEMPTS or again is None:
         raise error
     await asyncio.sleep(uniform(0, PAUSE * attempt))  # noqa: S311  (spreads them, no secret)
     return again()

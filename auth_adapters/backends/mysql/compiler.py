@@ -258,8 +258,8 @@ def equal(key: Sequence[tuple[str, Slot]]) -> Condition:
     return AllOf(tuple(Test(column, "eq", slot) for column, slot in key))
 
 
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
+def _sha256(value: str | bytes) -> str:
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()
 
 
 LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {

@@ -1,5 +1,6 @@
 """The errors of MySQL and MariaDB as ours: the one place where they are mapped."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from typing import Final
@@ -99,6 +100,10 @@ UNFIT: Final = {
     1153: "the statement is longer than the server takes (max_allowed_packet)",
 }
 NO_ROOM_TO_SORT: Final = 1038
+NOT_MADE: Final = 1005
+TOO_BIG: Final = re.compile(r"errno: (139|185) ")
+"""What MariaDB's InnoDB says of a row that is too large or has too many columns, inside of the error NOT_MADE."""
+TOO_LARGE: Final = 1118
 MISSING: Final = frozenset({1146, 1051})
 FOREIGN: Final = frozenset({1216, 1217, 1451, 1452, 1761, 1762, 1909, 3008})
 ENGINE: Final = 1296
@@ -137,10 +142,10 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
     for codes, kind in KINDS:
         if code in codes:
             return kind(f"{codes[code]}{'; safe to retry' if kind is TransientError else ''}", code=code)
-    if code in UNFIT:
-        return InvalidValueError(UNFIT[code])
     if code == NO_ROOM_TO_SORT:
         return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
+    if code in UNFIT:
+        return InvalidValueError(UNFIT[code])
     if code in MISSING:
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if code in DUPLICATE:
@@ -149,6 +154,7 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
         return _foreign(code, text, layout)
     if code in NULLED:
         return NotNullViolationError("a required value is missing", constraint=_between(text, "'"), code=code)
+    code = TOO_LARGE if code == NOT_MADE and TOO_BIG.search(text) else code
     return BackendError(f"the server refused the statement (errno {code})", code=code)
 
 

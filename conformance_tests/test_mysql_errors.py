@@ -16,6 +16,7 @@ from auth_adapters import (
     InvalidValueError,
     Model,
     OperationTimeoutError,
+    Reference,
     Schema,
     TableMissingError,
     UniqueViolationError,
@@ -85,6 +86,26 @@ async def test_a_reference_is_named(options: MySQLOptions) -> None:
         with pytest.raises(ForeignKeyViolationError) as caught:
             await db.create("account", {"user_id": "nobody", "provider_id": "p", "account_id": "a"})
         assert (caught.value.model, caught.value.fields) == ("account", ("user_id",))
+
+
+@pytest.mark.asyncio
+async def test_a_reference_of_an_odd_name_is_named(options: MySQLOptions) -> None:
+    owner = Field("id", references=Reference(model="owner", on_delete="restrict"), column="%`é日 x")
+    schema = Schema(
+        {
+            "owner": Model(fields={"name": Field("string")}, table="pa`r"),
+            "child": Model(fields={"owner_id": owner}, table="ch`ild"),
+        }
+    )
+    async with await opened(options, schema) as db:
+        with pytest.raises(ForeignKeyViolationError) as caught:
+            await db.create("child", {"owner_id": "nobody"})
+        assert (caught.value.model, caught.value.fields) == ("child", ("owner_id",))
+        parent = await db.create("owner", {"name": "ada"})
+        await db.create("child", {"owner_id": parent["id"]})
+        with pytest.raises(ForeignKeyViolationError) as caught:
+            await db.delete("owner", {"id": parent["id"]})
+        assert (caught.value.model, caught.value.fields) == ("child", ("owner_id",))
 
 
 @pytest.mark.asyncio

@@ -199,10 +199,11 @@ def _unique_keys(layout: Layout) -> Iterator[tuple[Table, tuple[str, ...], str]]
 
 
 def _foreign(code: int, text: str, layout: Layout) -> ForeignKeyViolationError:
-    """`... CONSTRAINT `name` FOREIGN KEY (...) ...`: names, never values."""
+    """`... CONSTRAINT `name` FOREIGN KEY (...) ...`: names, never values. MySQL 9.7 does not double their backticks."""
     for child in layout.tables.values():
         for key in child.foreign_keys:
-            if f"CONSTRAINT `{key.name.replace('`', '``')}` FOREIGN KEY" in text:
+            names = {key.name, key.name.replace("`", "``")}
+            if any(f"CONSTRAINT `{name}` FOREIGN KEY" in text for name in names):
                 fields = child.fields((key.column,))
                 return ForeignKeyViolationError(
                     f"{child.model}.{fields[0]} refers to nothing, or is referred to",

@@ -99,7 +99,8 @@ UNFIT: Final = {
     1690: "the sum does not fit the field: 64-bit integers, finite doubles",
     1153: "the statement is longer than the server takes (max_allowed_packet)",
 }
-NO_ROOM_TO_SORT: Final = 1038
+NOT_SORTED: Final = frozenset({1038, 1242})
+"""There is no room, or a value is longer than what is sorted by: then the statement fails by itself."""
 NOT_MADE: Final = 1005
 TOO_BIG: Final = re.compile(r"errno: (139|185) ")
 """What MariaDB's InnoDB says of a row that is too large or has too many columns, inside of the error NOT_MADE."""
@@ -142,7 +143,7 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
     for codes, kind in KINDS:
         if code in codes:
             return kind(f"{codes[code]}{'; safe to retry' if kind is TransientError else ''}", code=code)
-    if code == NO_ROOM_TO_SORT:
+    if code in NOT_SORTED:
         return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
     if code in UNFIT:
         return InvalidValueError(UNFIT[code])

@@ -23,6 +23,7 @@ from auth_adapters.layout import Names
 __all__ = [
     "FAMILY",
     "HASH_TYPE",
+    "MAX_SORTED",
     "ExactString",
     "ExactText",
     "FamilyKeys",
@@ -213,8 +214,8 @@ def _row_size(column: physical.Column) -> int:
 
 
 def sort_size(column: physical.Column) -> int:
-    """The bytes by which values of a column are told apart in sorting."""
-    return MAX_SORTED if column.kind == "bytes" else _size(column)
+    """The bytes by which values of a column are told apart in sorting; of bytes their length is one part."""
+    return MAX_SORTED + 8 if column.kind == "bytes" else _size(column)
 
 
 def _hashed(sizes: Mapping[str, int], columns: tuple[str, ...], hashes: Hashes) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from auth_adapters.backends.mysql.server import server_of
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.connections import Connections, PoolOptions
 from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.family import check_references
 from auth_adapters.backends.sql.operations import Operation, Operations, Request, Steps, Work
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.pooled import MakePool, PooledBackend
@@ -34,6 +35,10 @@ class AsyncmyBackend(PooledBackend):
     def __init__(self, driver: MySQLDriver, make_pool: MakePool, replica: MySQLDriver | None = None) -> None:
         super().__init__(driver, make_pool, replica)
         self._drivers = [one for one in (driver, replica) if one is not None]
+
+    async def open(self, layout: Layout) -> None:
+        check_references(layout)
+        await super().open(layout)
 
     async def prepare(self, connection: Any, layout: Layout) -> Operations:
         server = server_of(str(connection.get_server_info()))

@@ -9,10 +9,14 @@ from sqlalchemy import Column as SqlColumn
 from sqlalchemy import ColumnElement, Dialect, and_, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.dialects.mysql import CHAR
 from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import NullType, TypeEngine
 
 from auth_adapters.backends.sql.compiler import Binds, Sql, SqlCompiler
 from auth_adapters.backends.sql.family import (
+    MAX_SORTED,
     FamilyKeys,
     Keys,
     collation,
@@ -53,6 +57,24 @@ ROOM_ANYWAY: Final = 2_097_152
 """MariaDB's own `sort_buffer_size`, in bytes. Only what is needed of it is taken."""
 SORTED_AT_ONCE: Final = 20
 """So many of the longest values must find room for sorting; both servers give up below 15 (tried)."""
+
+
+class Sortable(ColumnElement[Any]):
+    """Bytes to sort by; fails the statement where they are longer than what is sorted by."""
+
+    inherit_cache: bool | None = False
+    type: TypeEngine[Any] = NullType()
+
+    def __init__(self, element: ColumnElement[Any]) -> None:
+        self.element = element
+
+
+@compiles(Sortable)
+def _sortable(sortable: Sortable, compiler: SQLCompiler, **options: Any) -> str:
+    element = compiler.process(sortable.element, **options)
+    length = f"OCTET_LENGTH({element})"
+    two_rows = f"(SELECT 1 UNION ALL SELECT {length})"
+    return f"(CASE WHEN {length} > {MAX_SORTED} THEN {two_rows} ELSE {element} END)"
 
 
 def _dialect(*, mariadb: bool) -> Dialect:
@@ -124,6 +146,11 @@ class MySQLCompiler(SqlCompiler):
         keys = self._keys.get(name)
         hashed = keys.hashes.get(column.name) if keys is not None else None
         return None if hashed is None or hashed not in source.c else source.c[hashed]
+
+    def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
+        """MariaDB sorts by as much of a value as it is told, and takes what differs later for equal."""
+        sortable = Sortable(element) if self.mariadb and column.kind == "bytes" else element
+        return super().order(sortable, column, descending=descending)
 
     def overflow(self) -> ColumnElement[Any]:
         raise NotImplementedError
@@ -258,8 +285,8 @@ def equal(key: Sequence[tuple[str, Slot]]) -> Condition:
     return AllOf(tuple(Test(column, "eq", slot) for column, slot in key))
 
 
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
+def _sha256(value: str | bytes) -> str:
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value).hexdigest()
 
 
 LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {

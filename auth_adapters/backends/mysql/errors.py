@@ -1,5 +1,6 @@
 """The errors of MySQL and MariaDB as ours: the one place where they are mapped."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from typing import Final
@@ -98,7 +99,12 @@ UNFIT: Final = {
     1690: "the sum does not fit the field: 64-bit integers, finite doubles",
     1153: "the statement is longer than the server takes (max_allowed_packet)",
 }
-NO_ROOM_TO_SORT: Final = 1038
+NOT_SORTED: Final = frozenset({1038, 1242})
+"""There is no room, or a value is longer than what is sorted by: then the statement fails by itself."""
+NOT_MADE: Final = 1005
+TOO_BIG: Final = re.compile(r"errno: (139|185) ")
+"""What MariaDB's InnoDB says of a row that is too large or has too many columns, inside of the error NOT_MADE."""
+TOO_LARGE: Final = 1118
 MISSING: Final = frozenset({1146, 1051})
 FOREIGN: Final = frozenset({1216, 1217, 1451, 1452, 1761, 1762, 1909, 3008})
 ENGINE: Final = 1296
@@ -137,10 +143,10 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
     for codes, kind in KINDS:
         if code in codes:
             return kind(f"{codes[code]}{'; safe to retry' if kind is TransientError else ''}", code=code)
+    if code in NOT_SORTED:
+        return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
     if code in UNFIT:
         return InvalidValueError(UNFIT[code])
-    if code == NO_ROOM_TO_SORT:
-        return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
     if code in MISSING:
         return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
     if code in DUPLICATE:
@@ -149,6 +155,7 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
         return _foreign(code, text, layout)
     if code in NULLED:
         return NotNullViolationError("a required value is missing", constraint=_between(text, "'"), code=code)
+    code = TOO_LARGE if code == NOT_MADE and TOO_BIG.search(text) else code
     return BackendError(f"the server refused the statement (errno {code})", code=code)
 
 
@@ -193,10 +200,11 @@ def _unique_keys(layout: Layout) -> Iterator[tuple[Table, tuple[str, ...], str]]
 
 
 def _foreign(code: int, text: str, layout: Layout) -> ForeignKeyViolationError:
-    """`... CONSTRAINT `name` FOREIGN KEY (...) ...`: names, never values."""
+    """`... CONSTRAINT `name` FOREIGN KEY (...) ...`: names, never values. MySQL 9.7 does not double their backticks."""
     for child in layout.tables.values():
         for key in child.foreign_keys:
-            if f"CONSTRAINT `{key.name.replace('`', '``')}` FOREIGN KEY" in text:
+            names = {key.name, key.name.replace("`", "``")}
+            if any(f"CONSTRAINT `{name}` FOREIGN KEY" in text for name in names):
                 fields = child.fields((key.column,))
                 return ForeignKeyViolationError(
                     f"{child.model}.{fields[0]} refers to nothing, or is referred to",

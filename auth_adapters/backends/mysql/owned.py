@@ -17,6 +17,7 @@ from auth_adapters.backends.mysql.operations import MySQLOperations
 from auth_adapters.backends.mysql.server import Server
 from auth_adapters.backends.mysql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
+from auth_adapters.backends.sql.family import check_references
 from auth_adapters.backends.sql.operations import Operations, Work
 from auth_adapters.backends.sql.owned import BoundTransaction, EngineBackend, OwnedDialect, Runner
 from auth_adapters.backends.sql.pooled import DriverBound
@@ -72,6 +73,10 @@ class MySQLEngineBackend(EngineBackend):
         if engine.dialect.driver != "asyncmy":
             raise ConfigurationError("the engine must use asyncmy: create_async_engine('mysql+asyncmy://...')")
         super().__init__(engine, MySQLOwned(), CAPABILITIES)
+
+    async def open(self, layout: Layout) -> None:
+        check_references(layout)
+        await super().open(layout)
 
     async def _perform(self, work: Work) -> Any:
         return await retrying(super()._perform, work)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from auth_adapters.backends.mysql.compiler import MySQLCompiler
-from auth_adapters.errors import TransientError
+from auth_adapters.errors import BackendError, SchemaError, TransientError
 from auth_adapters.physical import Layout, Table
 
 __all__ = ["create_absent"]
@@ -13,6 +13,14 @@ Run: TypeAlias = Callable[[str], Awaitable[list[Any]]]
 
 PATIENCE: Final = 25
 """Seconds to wait for another creator."""
+TOO_LARGE: Final = {
+    1069: "it has too many indexes",
+    1074: "a column is too long",
+    1117: "it has too many fields",
+    1118: "its fields are too large or too many for one row; text fields are kept beside the row",
+    1170: "a key holds a column of any length",
+    1071: "a key is too long",
+}
 NAME: Final = "'auth_adapters create_tables'"
 
 
@@ -41,7 +49,7 @@ async def _create(run: Run, compiler: MySQLCompiler, tables: list[Table]) -> Non
     for table in _parents_first(absent):
         made.add(table.name)
         now = {key.name for key in table.foreign_keys if key.target in made}
-        await run(compiler.create_table(table, now))
+        await _made(run, compiler.create_table(table, now), table)
         if rest := {key.name for key in table.foreign_keys} - now:
             later.append((table, rest))
     for table, rest in later:
@@ -51,6 +59,20 @@ async def _create(run: Run, compiler: MySQLCompiler, tables: list[Table]) -> Non
             indexes, columns = await _parts_there(run, table)
             if (statement := compiler.add_indexes(table, indexes, columns)) is not None:
                 await run(statement)
+
+
+async def _made(run: Run, statement: str, table: Table) -> None:
+    """Raises `SchemaError` for a table that the server cannot hold."""
+    try:
+        await run(statement)
+    except BackendError as error:
+        problem = TOO_LARGE.get(error.code) if isinstance(error.code, int) else None
+        if problem is None:
+            raise
+        code = error.code
+    else:
+        return
+    raise SchemaError(f"the server cannot hold the model {table.model!r}: {problem} (errno {code})") from None
 
 
 def _text(value: str) -> str:

@@ -2,6 +2,7 @@
 
 An index key has 3,072 bytes at most there: 768 characters. A longer unique key is kept by the SHA-256 of its longest
 columns, in generated columns that `SELECT *` does not show; an index that is not unique takes the first characters.
+A row has 65,535 bytes at most: where its strings are longer together, the longest are kept as LONGTEXT, beside the row.
 """
 
 from collections.abc import Mapping
@@ -16,16 +17,19 @@ from sqlalchemy.sql.base import SchemaEventTarget
 from sqlalchemy.sql.compiler import DDLCompiler, GenericTypeCompiler
 
 from auth_adapters import physical
+from auth_adapters.errors import SchemaError
 from auth_adapters.layout import Names
 
 __all__ = [
     "FAMILY",
     "HASH_TYPE",
+    "MAX_SORTED",
     "ExactString",
     "ExactText",
     "FamilyKeys",
     "Keys",
     "StoredJson",
+    "check_references",
     "collation",
     "keys_of",
     "primary_index",
@@ -35,10 +39,16 @@ __all__ = [
 FAMILY: Final = ("mysql", "mariadb")
 HASH_TYPE: Final = "CHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 MAX_KEY: Final = 3_072
+MAX_ROW: Final = 65_535
+MAX_VARCHAR: Final = 16_383
 BYTES: Final = {"integer": 8, "float": 8, "boolean": 1, "datetime": 8, "uuid": 4 * 36}
+BESIDE: Final = 12
+"""Bytes that a row has of a value which is kept beside it."""
 HASH_BYTES: Final = 64
 MAX_SORTED: Final = 1_048_576
 """Bytes of a binary value by which rows are sorted."""
+NEVER: Final = 2**31
+"""The size in a key of what cannot be in one as a whole."""
 ROW_NUMBER: Final = "auth_adapters_row"
 
 
@@ -85,31 +95,34 @@ class Keys:
     """How a table's keys are kept.
 
     hashes: by column, the generated column with its hash. primary: the parts of the primary key, or None where a row
-    number is the primary key and a unique index has the declared one. long: the names of those indexes that are not as
-    they were declared. indexes: the parts of each by name; a part is a
-    column and how many of its characters, None for all.
+    number is the primary key and a unique index has the declared one. indexes: the parts of each by name; a part is a
+    column and how many of its characters, None for all. texts: the strings that a row has no room for. long: the names
+    of those indexes that are not as they were declared.
     """
 
     hashes: Mapping[str, str]
     primary: tuple[str, ...] | None
     indexes: Mapping[str, tuple[tuple[tuple[str, int | None], ...], bool]]
+    texts: frozenset[str]
     long: frozenset[str]
 
 
 def keys_of(table: physical.Table) -> Keys:
     """The keys of a table, each within what an index holds."""
     hashes = Hashes(table)
+    texts = _texts(table)
+    sizes = {name: NEVER if name in texts else _size(column) for name, column in table.columns.items()}
     indexes: dict[str, tuple[tuple[tuple[str, int | None], ...], bool]] = {}
     long = set()
-    primary = _hashed(table, table.primary_key, hashes)
+    primary = _hashed(sizes, table.primary_key, hashes)
     if primary != table.primary_key:
         name = primary_index(table)
         indexes[name] = (tuple((part, None) for part in primary), True)
         long.add(name)
     for index in table.indexes:
         columns = _references_last(table, index.columns)
-        parts = tuple((part, None) for part in _hashed(table, columns, hashes)) if index.unique else ()
-        indexes[index.name] = (parts or _prefixed(table, columns), index.unique)
+        parts = tuple((part, None) for part in _hashed(sizes, columns, hashes)) if index.unique else ()
+        indexes[index.name] = (parts or _prefixed(table, sizes, columns), index.unique)
         if indexes[index.name][0] != tuple((name, None) for name in index.columns):
             long.add(index.name)
     names = Names(indexes)
@@ -118,7 +131,7 @@ def keys_of(table: physical.Table) -> Keys:
         indexes[added] = (((name, None),), False)
         long.add(added)
     whole = primary if primary == table.primary_key else None
-    return Keys(hashes=hashes, primary=whole, indexes=indexes, long=frozenset(long))
+    return Keys(hashes=hashes, primary=whole, indexes=indexes, texts=texts, long=frozenset(long))
 
 
 def primary_index(table: physical.Table) -> str:
@@ -155,32 +168,74 @@ def _unindexed(table: physical.Table, indexes: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(key.column for key in table.foreign_keys if key.column not in leading))
 
 
+def check_references(layout: physical.Layout) -> None:
+    """Raise `SchemaError` for a reference to a column that no index holds whole."""
+    for table in layout.tables.values():
+        for key in table.foreign_keys:
+            target = layout.tables[key.target]
+            if _size(target.columns[key.target_column]) > MAX_KEY:
+                field, other = table.fields((key.column,))[0], target.fields((key.target_column,))[0]
+                raise SchemaError(
+                    f"{table.model}.{field} refers to {target.model}.{other}: on MySQL and MariaDB a reference is to "
+                    f"an id, a number, or a string of at most {MAX_KEY // 4} characters"
+                )
+
+
 def _size(column: physical.Column) -> int:
+    if column.kind == "bytes":
+        return NEVER
     return 4 * column.length if column.length is not None else BYTES.get(column.kind, 4 * 255)
 
 
+def _texts(table: physical.Table) -> frozenset[str]:
+    """The strings that are kept beside the row: the longest, those without a key first, until there is room for the
+    rest. Those that refer stay.
+    """
+    strings = {name: column.length for name, column in table.columns.items() if column.length is not None}
+    taken = {*table.primary_key, *(name for index in table.indexes for name in index.columns)}
+    referring = {key.column for key in table.foreign_keys}
+    texts = {name for name, length in strings.items() if length > MAX_VARCHAR}
+    free = sorted(strings.keys() - texts - referring, key=lambda name: (name in taken, -strings[name], name))
+    used = 8 + sum(BESIDE if name in texts else _row_size(column) for name, column in table.columns.items())
+    used += len(table.columns) // 8 + 1 + (HASH_BYTES + 1) * len(taken)
+    for name in free:
+        if used <= MAX_ROW:
+            break
+        used -= _row_size(table.columns[name]) - BESIDE
+        texts.add(name)
+    return frozenset(texts)
+
+
+def _row_size(column: physical.Column) -> int:
+    """The bytes that a row has of a column, at most."""
+    if column.length is not None:
+        return 4 * column.length + 2
+    return BYTES.get(column.kind, BESIDE) + 2
+
+
 def sort_size(column: physical.Column) -> int:
-    """The bytes by which values of a column are told apart in sorting."""
-    return MAX_SORTED if column.kind == "bytes" else _size(column)
+    """The bytes by which values of a column are told apart in sorting; of bytes their length is one part."""
+    return MAX_SORTED + 8 if column.kind == "bytes" else _size(column)
 
 
-def _hashed(table: physical.Table, columns: tuple[str, ...], hashes: Hashes) -> tuple[str, ...]:
+def _hashed(sizes: Mapping[str, int], columns: tuple[str, ...], hashes: Hashes) -> tuple[str, ...]:
     """The columns of a unique key, as many of the longest ones as need be replaced by their hashes."""
-    sizes = {name: _size(table.columns[name]) for name in columns}
-    hashed = set()
-    while sum(HASH_BYTES if name in hashed else size for name, size in sizes.items()) > MAX_KEY:
+    hashed: set[str] = set()
+    while sum(HASH_BYTES if name in hashed else sizes[name] for name in columns) > MAX_KEY:
         longest = max((name for name in columns if name not in hashed), key=lambda name: sizes[name])
         hashed.add(longest)
     return tuple(hashes[name] if name in hashed else name for name in columns)
 
 
-def _prefixed(table: physical.Table, columns: tuple[str, ...]) -> tuple[tuple[str, int | None], ...]:
+def _prefixed(
+    table: physical.Table, sizes: Mapping[str, int], columns: tuple[str, ...]
+) -> tuple[tuple[str, int | None], ...]:
     """The columns of an index that is not unique; where they are too long, the first characters of the long ones."""
-    sizes = {name: _size(table.columns[name]) for name in columns}
-    if sum(sizes.values()) <= MAX_KEY:
+    if sum(sizes[name] for name in columns) <= MAX_KEY:
         return tuple((name, None) for name in columns)
     share = MAX_KEY // len(columns)
-    return tuple((name, share // 4 if size > share else None) for name, size in sizes.items())
+    units = {name: 1 if table.columns[name].kind == "bytes" else 4 for name in columns}
+    return tuple((name, share // units[name] if sizes[name] > share else None) for name in columns)
 
 
 def _in_family(

@@ -5,6 +5,7 @@ the same values.
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -132,7 +133,7 @@ def _table(table: physical.Table, metadata: MetaData, schema: str | None) -> Tab
     built = Table(
         quoted_name(table.name, quote=True),
         metadata,
-        *(_column(column) for column in table.columns.values()),
+        *(_column(column, beside=column.name in keys.texts) for column in table.columns.values()),
         primary,
         *(_foreign_key(key, schema) for key in table.foreign_keys),
         schema=schema,
@@ -158,21 +159,22 @@ def _foreign_key(key: physical.ForeignKey, schema: str | None) -> ForeignKeyCons
     )
 
 
-def _column(column: physical.Column) -> Column[Any]:
+def _column(column: physical.Column, *, beside: bool) -> Column[Any]:
+    """beside: a string that MySQL and MariaDB keep beside the row."""
     return Column(
         quoted_name(column.name, quote=True),
-        _type(column),
+        _type(column, beside=beside),
         *([Identity()] if column.generated == "serial" else []),
         nullable=column.nullable,
-        server_default=default_of(column),
+        server_default=default_of(replace(column, kind="text") if beside else column),
         autoincrement=column.generated == "serial",
     )
 
 
-def _type(column: physical.Column) -> TypeEngine[Any]:
+def _type(column: physical.Column, *, beside: bool) -> TypeEngine[Any]:
     if column.kind == "string":
         exact = String(column.length).with_variant(String(column.length, collation="C"), "postgresql")
-        return exact.with_variant(ExactString(column.length), *FAMILY)
+        return exact.with_variant(ExactText() if beside else ExactString(column.length), *FAMILY)
     return TYPES[column.kind]
 
 

@@ -38,6 +38,20 @@ SEATS = Schema(
 )
 
 
+CREDENTIALS = Schema(
+    {
+        "credential": Model(
+            fields={
+                "handle": Field("bytes"),
+                "key": Field("bytes", unique=True),
+                "model": Field("bytes", required=False, index=True),
+            },
+            primary_key=("handle",),
+        )
+    }
+)
+
+
 async def seats(connect: Connect, *rows: dict[str, Any]) -> Adapter:
     """An adapter over seats, with these."""
     adapter = await connect(SEATS)
@@ -208,6 +222,34 @@ class TestUnique(Topic):
             with refused(UniqueViolationError, "session", "token", hiding=["first"]):
                 await make_session(adapter, user, "first")
         assert await adapter.find_many("session") == [first]
+
+    async def test_bytes_are_keys(self, connect: Connect) -> None:
+        adapter = await connect(CREDENTIALS)
+        rows: list[dict[str, Any]] = [
+            {"handle": b"\x00", "key": b"", "model": None},
+            {"handle": b"\x00\x00", "key": b"k" * 999 + b"\xff", "model": b"m"},
+            {"handle": b"\xff%'", "key": b"k" * 999 + b"\xfe", "model": b"m"},
+        ]
+        for row in rows:
+            assert await adapter.create("credential", row) == row
+        for row in rows:
+            for name in ("handle", "key"):
+                assert await adapter.find_one("credential", {name: row[name]}) == row
+                other = {"handle": b"other", "key": b"other", name: row[name]}
+                with refused(UniqueViolationError, "credential", name):
+                    await adapter.create("credential", other)
+            assert await adapter.upsert("credential", row, on=["key"], changes={}) == (row, False)
+        assert await adapter.find_many("credential", {"model": b"m"}) == rows[1:]
+        keys = field("key").in_([row["key"] for row in rows[:2]])
+        assert await adapter.delete_many("credential", keys) == 2
+        assert await adapter.find_many("credential") == rows[2:]
+
+    async def test_a_model_may_have_many_strings(self, connect: Connect) -> None:
+        names = [f"part{number}" for number in range(80)]
+        model = Model(fields={name: Field("string", unique=name == names[0]) for name in names})
+        adapter = await connect(Schema({"wide": model}))
+        made = await adapter.create("wide", {name: name + "😀" * 240 for name in names})
+        assert await adapter.find_one("wide", {names[0]: made[names[0]], names[79]: made[names[79]]}) == made
 
 
 @pytest.mark.asyncio

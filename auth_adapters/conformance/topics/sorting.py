@@ -136,6 +136,7 @@ LONG = Schema(
         "note": Model(
             fields={
                 "rank": Field("integer"),
+                "short": Field("string", required=False),
                 "medium": Field("string", length=400, required=False),
                 "long": Field("string", length=2_000, required=False),
                 "blob": Field("bytes", required=False),
@@ -159,8 +160,9 @@ class TestLongSorting(Topic):
     @pytest.mark.parametrize(
         ("name", "values"),
         [
+            ("short", ["😀" * 254 + letter for letter in ("a", "b", "c", "d", "é", "日", "😀", "😁")]),
             ("medium", ["p" * 345 + letter for letter in "abcdefgh"]),
-            ("medium", ["😀" * 399 + letter for letter in "abcdefgh"]),
+            ("medium", ["😀" * 399 + letter for letter in ("a", "b", "c", "d", "é", "日", "😀", "😁")]),
             ("long", ["p" * 1_500 + letter for letter in "abcdefgh"]),
             (
                 "long",
@@ -169,7 +171,15 @@ class TestLongSorting(Topic):
             ("blob", [b"\xff" * 2_000 + bytes([last]) for last in range(8)]),
             ("blob", [b"\x00" * length for length in (10, 1_023, 1_024, 1_025, 2_048, 4_000, 4_001, 5_000)]),
         ],
-        ids=["345 characters", "399 wide characters", "1,500 characters", "1,990 characters", "bytes", "zeros"],
+        ids=[
+            "255 wide characters",
+            "345 characters",
+            "400 wide characters",
+            "1,500 characters",
+            "1,990 characters",
+            "bytes",
+            "zeros",
+        ],
     )
     async def test_they_sort_and_page_by_the_whole_value(
         self, connect: Connect, name: str, values: Sequence[Any]

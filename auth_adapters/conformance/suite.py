@@ -16,6 +16,7 @@ from auth_adapters.conformance.topics.id_modes import TestIdModes
 from auth_adapters.conformance.topics.ids import TestIds, TestSerialIds
 from auth_adapters.conformance.topics.indexes import TestIndexes
 from auth_adapters.conformance.topics.join_costs import TestJoinCosts
+from auth_adapters.conformance.topics.join_ones import TestJoinedOnes
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
 from auth_adapters.conformance.topics.naming import TestAlikeNames, TestNaming, TestReservedWords
@@ -32,6 +33,7 @@ from auth_adapters.conformance.topics.stateful import TestStateful
 from auth_adapters.conformance.topics.text import TestText, TestTextModes
 from auth_adapters.conformance.topics.times import TestTimes
 from auth_adapters.conformance.topics.transactions import TestFailedTransactions, TestTransactions
+from auth_adapters.conformance.topics.transform_errors import TestTransformErrors
 from auth_adapters.conformance.topics.update import TestUpdate, TestUpdateMany, TestUpdateRefusals
 from auth_adapters.conformance.topics.upsert import TestUpsert, TestUpsertRefusals
 from auth_adapters.conformance.topics.values import TestJson, TestNumbers, TestTexts, TestValues
@@ -67,6 +69,7 @@ __all__ = [
     "TestInjection",
     "TestJoinCosts",
     "TestJoinRefusals",
+    "TestJoinedOnes",
     "TestJoins",
     "TestJson",
     "TestKeyset",
@@ -100,6 +103,7 @@ __all__ = [
     "TestTimes",
     "TestTransactionMisuse",
     "TestTransactions",
+    "TestTransformErrors",
     "TestTransforms",
     "TestUnique",
     "TestUpdate",

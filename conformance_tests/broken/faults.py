@@ -32,6 +32,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_adapter(questions.IgnoresSelect, "TestFind"),
             in_adapter(questions.KeepsTheFirstOrder, "TestPlanReuse"),
             in_adapter(questions.IteratesOneBatch, "TestKeyset"),
+            in_adapter(questions.EmptyJoinsAreNone, "TestJoinedOnes"),
             in_adapter(questions.IgnoresBadJoins, "TestJoinRefusals"),
             # create, update, delete
             in_memory(writes.SwallowsUnique, "TestUnique"),
@@ -57,6 +58,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_adapter(writes.CoercesValues, "TestBadValues"),
             in_adapter(writes.IgnoresNaming, "TestNaming"),
             in_adapter(writes.IgnoresTransforms, "TestTransforms"),
+            in_adapter(writes.QuotesWhatTransformsRefuse, "TestTransformErrors"),
             in_adapter(writes.EmptyWhereMeansAll, "TestBadWhere", "TestUpdateRefusals", "TestDeleteMany"),
             # consume, increment, upsert, purge
             in_memory(atomic.ConsumeInTwoSteps, "TestAtomicity"),
@@ -146,6 +148,7 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_sqlite(sql.OverflowBecomesFloat, "TestIncrementRefusals"),
             in_sqlite(sql.FlatConditions, "TestLogic"),
             in_sqlite(sql.ForeignKeysOff, "TestReferences"),
+            in_sqlite(sql.CountsNoCascadeOfOthers, "TestReferencedDelete"),
             in_sqlite(sql.ReadsAnOldSnapshot, "TestFind"),
             in_sqlite(sql.StoresBooleansUnconverted, "TestValues"),
             in_sqlite(sql.RawDriverErrors, "TestUnique"),

@@ -11,6 +11,7 @@ from auth_adapters.physical import AllOf, AnyOf, Condition, Row, Select, Table, 
 
 __all__ = [
     "DropsOr",
+    "EmptyJoinsAreNone",
     "FoldsCase",
     "HandsOutItsOwnLists",
     "HiddenLimit",
@@ -222,3 +223,14 @@ class IgnoresBadJoins(BackendAdapter):
         except InvalidQueryError:
             options.pop("join", None)
             return await super().find_many(*args, **options)
+
+
+class EmptyJoinsAreNone(BackendAdapter):
+    """A joined record that holds nothing is taken for none."""
+
+    async def find_many(self, *args: Any, **options: Any) -> list[Any]:
+        records = await super().find_many(*args, **options)
+        for record in records:
+            empty = [name for name, value in record.items() if isinstance(value, dict) and not any(value.values())]
+            record.update(dict.fromkeys(empty))
+        return records

@@ -21,6 +21,7 @@ __all__ = [
     "ClosesAtOnce",
     "ColumnsFoldCase",
     "ColumnsPadSpaces",
+    "CountsNoCascadeOfOthers",
     "EndsWithFromTheEnd",
     "FlatConditions",
     "ForeignKeysOff",
@@ -330,6 +331,16 @@ class LeaksItsReader(SQLiteBackend):
         self.leaked.append(self._reader)
         self._reader = self._writer
         await super().close()
+
+
+class CountsNoCascadeOfOthers(Miscompiling):
+    """What a cascade by way of another model removed before its turn is not counted."""
+
+    class Counting(Operations):
+        def _cascades_into(self, table: Table, goal: Table, seen: set[str]) -> bool:
+            return any(child is goal and key.on_delete == "cascade" for child, key in self._layout.children(table))
+
+    operations = Counting
 
 
 class ClosesAtOnce(SQLiteBackend):

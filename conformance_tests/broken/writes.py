@@ -11,6 +11,7 @@ from auth_adapters import (
     Backend,
     BackendAdapter,
     BackendError,
+    InvalidValueError,
     Model,
     Naming,
     Observer,
@@ -36,6 +37,7 @@ __all__ = [
     "NoneTakesTheDefault",
     "NoopUpdateIsAMiss",
     "NullsCollide",
+    "QuotesWhatTransformsRefuse",
     "RefreshesOnce",
     "ReturnsStaleRow",
     "ReusesSerials",
@@ -154,6 +156,17 @@ class UpdateForgetsOnUpdate(MemoryBackend):
     async def update_one(self, statement: Update, values: Values) -> Row | None:
         kept = tuple(pair for pair in statement.assignments if pair[0] != "updated_at")
         return await super().update_one(replace(statement, assignments=kept), values)
+
+
+class QuotesWhatTransformsRefuse(BackendAdapter):
+    """The error for a value that does not fit shows it."""
+
+    async def create(self, model: Any, data: Mapping[str, Any], **options: Any) -> Any:
+        try:
+            return await super().create(model, data, **options)
+        except InvalidValueError as error:
+            refused = str(error)
+        raise InvalidValueError(f"{refused}: {data}")
 
 
 class RefreshesOnce(BackendAdapter):

@@ -8,6 +8,7 @@ from auth_adapters.conformance.expect import needs, refused
 from auth_adapters.conformance.harness import Harness
 from auth_adapters.conformance.samples import create_all
 from auth_adapters.conformance.topic import Connect, Topic, make_session, new_database
+from auth_adapters.conformance.topics.ids import check_refused, passing_where_refused
 from auth_adapters.errors import InvalidValueError, UniqueViolationError
 from auth_adapters.protocols import Adapter
 from auth_adapters.query import Join, Where, field
@@ -75,6 +76,14 @@ class TestCaseInsensitive(Topic):
         user = await adapter.create("user", {"email": "Ada@Example.com"})
         assert user["email"] == "Ada@Example.com"
         assert await adapter.find_one("user", {"id": user["id"]}) == user
+
+    @passing_where_refused
+    async def test_every_spelling_finds_a_record_whose_id_the_database_makes(self, connect: Connect) -> None:
+        await check_refused(connect, "serial")
+        adapter = await connect(schema=Schema(TAGS.models, ids="serial"))
+        tag = await adapter.create("tag", {"name": "Ada", "scope": "Own"})
+        assert await adapter.find_many("tag", {"name": "aDA"}) == [tag]
+        assert await adapter.find_many("tag", {"scope": "oWN"}) == [tag]
 
     @pytest.mark.parametrize(("low", "up"), PAIRS, ids=ascii)
     async def test_every_spelling_finds_the_record(self, connect: Connect, low: str, up: str) -> None:

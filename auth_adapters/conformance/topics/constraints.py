@@ -137,6 +137,14 @@ class TestUnique(Topic):
             await adapter.create("seat", {"holder": "aDA l\u00f6vELACE"})
         assert [seat["holder"] for seat in await adapter.find_many("seat")] == ["Ada L\u00d6velace"]
 
+    async def test_a_unique_field_with_an_index_of_its_own_stays_unique(self, connect: Connect) -> None:
+        model = Model(fields={"code": Field("string", unique=True)}, indexes=[Index("code")])
+        adapter = await connect(Schema({"ticket": model}))
+        ticket = await adapter.create("ticket", {"code": "taken"})
+        with refused(UniqueViolationError, "ticket", "code", hiding=["taken"]):
+            await adapter.create("ticket", {"code": "taken"})
+        assert await adapter.find_many("ticket") == [ticket]
+
     async def test_update_refuses_a_taken_value(self, connect: Connect) -> None:
         adapter = await seats(connect, {"code": "first"}, {"code": "second"})
         with refused(UniqueViolationError, "seat", "code", hiding=["first", "second"]):
@@ -270,10 +278,11 @@ class TestNotNull(Topic):
             await adapter.upsert("seat", {"code": "one", "note": None}, on=["code"])
         assert await adapter.count("seat", {"code": "one", "note": "plain", "number": None}) == 1
 
-    async def test_a_stricter_table_refuses_with_a_typed_error(self, connect: Connect) -> None:
+    @pytest.mark.parametrize("naming", [Naming(), Naming(case="camel", plural=True)], ids=["plain", "camel"])
+    async def test_a_stricter_table_refuses_with_a_typed_error(self, connect: Connect, naming: Naming) -> None:
         database = new_database()
-        strict = Schema({"memo": Model(fields={"body_text": Field("text")})})
-        lax = Schema({"memo": Model(fields={"body_text": Field("text", required=False)})})
+        strict = Schema({"memo": Model(fields={"body_text": Field("text")})}, naming=naming)
+        lax = Schema({"memo": Model(fields={"body_text": Field("text", required=False)})}, naming=naming)
         await connect(strict, database=database)
         adapter = await connect(lax, database=database)
         try:

@@ -236,6 +236,29 @@ class TestIdModes(Topic):
         )
 
     @in_every_mode
+    async def test_the_id_need_not_be_the_first_field(self, connect: Connect, mode: str) -> None:
+        fields = {"name": Field("string"), "id": Field("id"), "body": Field("string")}
+        adapter = await open_in(connect, mode, Extension(models={"note": Model(fields=fields)}))
+        note = await adapter.create("note", {"name": "n", "body": "b"})
+        assert (note["name"], note["body"]) == ("n", "b")
+        assert await adapter.find_many("note", {"id": note["id"]}) == [note]
+
+    @in_every_mode
+    async def test_a_reference_to_a_reference_takes_what_that_one_takes(self, connect: Connect, mode: str) -> None:
+        seat = {"user_id": Field("string", unique=True, references=Reference(model="user"))}
+        ticket = {"seat_user": Field("string", references=Reference(model="seat", field="user_id"))}
+        models = {"seat": Model(fields=seat), "ticket": Model(fields=ticket)}
+        adapter = await open_in(connect, mode, Extension(models=models))
+        user = await make_user(adapter)
+        await adapter.create("seat", {"user_id": user["id"]})
+        one = await adapter.create("ticket", {"seat_user": user["id"]})
+        assert await adapter.find_many("ticket", {"seat_user": user["id"]}) == [one]
+        for text in MISSPELT[mode]:
+            assert await adapter.count("ticket", {"seat_user": text}) == 0, text
+            with pytest.raises(InvalidValueError, match=r"ticket\.seat_user"):
+                await adapter.create("ticket", {"seat_user": text})
+
+    @in_every_mode
     async def test_ids_page_and_sort(self, connect: Connect, mode: str) -> None:
         adapter = await open_in(connect, mode)
         users = [await make_user(adapter, f"{number}@example.com") for number in range(12)]

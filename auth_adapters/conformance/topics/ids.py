@@ -12,6 +12,7 @@ import pytest
 
 from auth_adapters.conformance.expect import refused
 from auth_adapters.conformance.harness import Harness
+from auth_adapters.conformance.samples import create_all
 from auth_adapters.conformance.topic import Connect, Topic, make_session, make_user, new_database
 from auth_adapters.errors import (
     InvalidQueryError,
@@ -51,13 +52,18 @@ class ModeMissingError(Exception):
     """The adapter does not have the id mode, and has refused it properly."""
 
 
-async def open_in(connect: Connect, mode: str, *extensions: Extension, database: str | None = None) -> Adapter:
-    """Open an adapter with ids of this mode. Where the capability is missing, opening must have been refused."""
+async def check_refused(connect: Connect, mode: str) -> None:
+    """Where the capability for ids of this mode is missing, opening must have been refused."""
     name = CAPABILITIES.get(mode)
     if name and not getattr((await connect()).capabilities, name):
         with pytest.raises(UnsupportedOperationError):
             await connect(schema=auth_schema(ids=MODES[mode]))
         raise ModeMissingError
+
+
+async def open_in(connect: Connect, mode: str, *extensions: Extension, database: str | None = None) -> Adapter:
+    """Open an adapter with ids of this mode. Where the capability is missing, opening must have been refused."""
+    await check_refused(connect, mode)
     return await connect(schema=auth_schema(*extensions, ids=MODES[mode]), database=database)
 
 
@@ -97,6 +103,17 @@ class TestIds(Topic):
         user = await make_user(adapter)
         pattern = rf"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}"
         assert re.fullmatch(pattern, user["id"])
+
+    async def test_uuids_of_version_7_begin_with_the_time_in_milliseconds(self, connect: Connect) -> None:
+        adapter = await connect(schema=auth_schema(ids="uuid7"))
+        before = time.time_ns() // 1_000_000
+        user = await make_user(adapter)
+        assert before <= int(user["id"].replace("-", "")[:12], 16) <= time.time_ns() // 1_000_000
+
+    async def test_object_ids_that_are_made_at_once_differ(self, connect: Connect) -> None:
+        adapter = await open_in(connect, "objectid")
+        users = await create_all(adapter, "user", [{"email": f"{number}@example.com"} for number in range(600)])
+        assert len({user["id"] for user in users}) == 600
 
     async def test_a_callable_makes_the_ids(self, connect: Connect) -> None:
         adapter = await connect(schema=auth_schema(ids=custom_id))

@@ -52,6 +52,12 @@ async def left(adapter: Adapter) -> list[str]:
 class TestPurge(Topic):
     """purge_expired."""
 
+    async def test_each_record_of_a_model_that_refers_to_itself_is_counted_once(self, connect: Connect) -> None:
+        adapter = await connect(LEASES)
+        for number in range(40):
+            await adapter.create("link", {"name": f"{number}", "until": EARLIER})
+        assert await adapter.purge_expired(now=NOW) == {"lease": 0, "link": 40}
+
     async def test_it_removes_what_has_expired_and_keeps_the_rest(self, adapter: Adapter) -> None:
         user = await make_user(adapter)
         await make_session(adapter, user, "old", expires_at=utc_now() - timedelta(minutes=1))

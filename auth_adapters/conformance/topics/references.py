@@ -154,6 +154,12 @@ class TestReferences(Topic):
         assert person["boss"] == "a"
         assert await adapter.delete("person", {"code": "a"}) is True
 
+    async def test_a_reference_to_itself_is_not_taken_for_one_that_leads_nowhere(self, connect: Connect) -> None:
+        adapter = await people(connect)
+        with refused(ForeignKeyViolationError, "person", "owner", hiding=["ghost"]):
+            await adapter.create("person", {"code": "a", "boss": "a", "friend": "a", "owner": "ghost"})
+        assert await adapter.count("person") == 0
+
     @needs("atomic_batches")
     async def test_a_batch_with_one_orphan_stores_nothing(self, connect: Connect) -> None:
         adapter = await tree(connect)
@@ -292,6 +298,26 @@ class TestReferencedDelete(Topic):
         adapter = await people(connect, a=None, b="a", c="b", d=None)
         assert await adapter.delete_many("person", field("code").in_(["a", "b", "c"])) == 3
         assert await codes(adapter, "person") == ["d"]
+
+    async def test_a_delete_of_many_counts_what_a_cascade_by_way_of_another_model_removed(
+        self, connect: Connect
+    ) -> None:
+        adapter = await connect(TREE)
+        for number in range(3):
+            await adapter.create("left", {"code": f"a{number}"})
+            await adapter.create("right", {"code": f"b{number}", "left_code": f"a{number}"})
+            await adapter.create("left", {"code": f"c{number}", "right_code": f"b{number}"})
+        await adapter.create("left", {"code": "d"})
+        assert await adapter.delete_many("left", field("code").ne("d")) == 6
+        assert (await codes(adapter, "left"), await codes(adapter, "right")) == (["d"], [])
+
+    async def test_set_null_empties_the_references_to_every_level_of_a_cascade(self, connect: Connect) -> None:
+        adapter = await people(connect, a=None, b="a", c="b", x=None, y=None, z=None)
+        for code, friend in (("x", "a"), ("y", "b"), ("z", "c")):
+            await adapter.update("person", {"code": code}, {"friend": friend})
+        await adapter.delete("person", {"code": "a"})
+        left = await adapter.find_many("person", sort=["code"], select=["code", "friend"])
+        assert left == [{"code": code, "friend": None} for code in "xyz"]
 
     async def test_a_miss_reaches_no_child(self, connect: Connect) -> None:
         adapter = await tree(connect)

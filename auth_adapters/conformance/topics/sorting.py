@@ -110,6 +110,13 @@ class TestSorting(Topic):
         with pytest.raises(InvalidQueryError, match=rf"thing\.{name}"):
             await adapter.find_many("thing", sort=[name])
 
+    async def test_a_field_that_is_not_sortable_is_not_sorted_by(self, connect: Connect) -> None:
+        fields = {"name": Field("string", sortable=False), "rank": Field("integer")}
+        adapter = await connect(schema=Schema({"note": Model(fields=fields)}))
+        for sort in (["name"], ["-name"], ["rank", "name"]):
+            with pytest.raises(InvalidQueryError, match=r"note\.name"):
+                await adapter.find_many("note", sort=sort)
+
     async def test_a_field_is_sorted_by_once(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
         with pytest.raises(InvalidQueryError, match="label"):

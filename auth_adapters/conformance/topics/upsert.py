@@ -265,6 +265,12 @@ class TestUpsertRefusals(DeviceTopic):
                 await adapter.upsert("device", {"serial": serial, "owner_id": "nobody"}, on=["serial"])
         assert await adapter.find_many("device") == [device]
 
+    async def test_a_parent_of_the_changes_that_is_not_there_is_refused(self, connect: Connect) -> None:
+        adapter, device = await self.device(connect)
+        with refused(ForeignKeyViolationError, "device", "owner_id", hiding=["nobody"]):
+            await adapter.upsert("device", {"serial": "s1"}, on=["serial"], changes={"owner_id": "nobody"})
+        assert await adapter.find_many("device") == [device]
+
     @pytest.mark.parametrize(
         "on",
         [["state"], ["maker"], ["serial", "label"], ["serial", "state"], [], ["id"], ["maker", "number", "serial"]],

@@ -280,6 +280,13 @@ class TestNumbers(Topic):
             assert await ranks(adapter, {"ratio": zero}) == [0, 1]
             assert await ranks(adapter, field("ratio").lt(zero)) == []
 
+    async def test_minus_zero_is_zero(self, connect: Connect) -> None:
+        adapter = await connect(schema=THINGS)
+        thing = await adapter.create("thing", {"rank": 0, "ratio": -0.0, "data": [-0.0]})
+        (found,) = await adapter.find_many("thing")
+        for record in (thing, found):
+            assert [math.copysign(1, number) for number in (record["ratio"], record["data"][0])] == [1, 1]
+
     async def test_neighbouring_numbers_are_told_apart(self, connect: Connect) -> None:
         adapter = await connect(schema=THINGS)
         await make_things(adapter, "number", [2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1])

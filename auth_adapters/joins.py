@@ -1,7 +1,7 @@
 """Joins: which reference links two models, and how the joined records are fetched and put in place.
 
 A join to one record travels in the same statement where the backend can do that. Every other join is one more
-statement for all parents together, issued by `follow` in plain sight.
+statement for all parents together, issued by `follow` in plain sight; where they are very many, for so many at a time.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -13,6 +13,7 @@ from auth_adapters.conditions import AskedFor, Compiled, compile_predicate, enco
 from auth_adapters.errors import InvalidQueryError
 from auth_adapters.paging import check_page, orders, read_sort
 from auth_adapters.physical import AllOf, Condition, JoinOne, PerParent, Row, Select, Test, Values
+from auth_adapters.portions import portions
 from auth_adapters.query import Direction, Join, Record
 from auth_adapters.values import Convert
 
@@ -88,7 +89,7 @@ class JoiningDecoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """Joined records that one more statement fetches for all parents. Slot 0 takes the parents' keys.
+    """Joined records that one more statement fetches for many parents. Slot 0 takes the parents' keys.
 
     at: where a parent's row holds its key. encoders: of the values from slot 1 on.
     """
@@ -258,12 +259,15 @@ def encode_followed(joining: Joining, asked: tuple[JoinAsked, ...]) -> tuple[Val
 async def follow(
     select: RunSelect, joining: Joining, values: tuple[Values, ...], rows: Sequence[Row], records: Sequence[Record]
 ) -> None:
-    """Fetch what the followed joins ask for and put it into the parents' records."""
+    """Fetch what the followed joins ask for and put it into the parents' records.
+
+    A parent's children all come from one statement, in their order.
+    """
     for followed, own in zip(joining.followed, values, strict=True):
         keys = list(dict.fromkeys(row[followed.at] for row in rows if row[followed.at] is not None))
         found: dict[Any, list[Record]] = {}
-        if keys:
-            for child in await select(followed.statement, (keys, *own)):
+        for portion in portions(keys):
+            for child in await select(followed.statement, (portion, *own)):
                 found.setdefault(child[-1], []).append(followed.decode(child[:-1]))
         for row, record in zip(rows, records, strict=True):
             children = found.get(row[followed.at], [])

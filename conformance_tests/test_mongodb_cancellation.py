@@ -1,11 +1,13 @@
 """A client that goes away at any moment, on a real replica set and on a server that stands alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from auth_adapters import (
     ALL,
@@ -16,14 +18,18 @@ from auth_adapters import (
     BackendAdapter,
     OperationTimeoutError,
     UnsupportedOperationError,
+    connect,
 )
-from conformance_tests.mongodb_outside import OutsideMongoDB, nothing_leaked, orphans
+from conformance_tests.mongodb_outside import TOKENS, OutsideMongoDB, nothing_leaked, orphans
 from conformance_tests.resilience.outside import patience, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 """PyMongo leaves it to the interpreter to close a socket where connecting is cancelled."""
 LATER = datetime.now(UTC) + timedelta(days=1)
 STEPS = 36
+TURNS = 6
+"""Of the event loop, between two cancellations: what waits in PyMongo has come to its end by then."""
+STEPS_TO_A_COUNT = ("hello", "isMaster", "aggregate")
 
 
 @pytest.fixture
@@ -256,4 +262,60 @@ class TestCancellation:
                 await cancelled(db.create_tables, step)
             await db.create_tables()
             await db.create(USER, {"email": "a"})
+            await nothing_leaked(db, outside)
+
+
+@asynccontextmanager
+async def on_its_own_client(outside: OutsideMongoDB) -> AsyncIterator[BackendAdapter]:
+    """Where verbs wait while PyMongo makes a connection."""
+    async with outside.connect(maxConnecting=1) as db:
+        yield db
+
+
+@asynccontextmanager
+async def on_the_applications_client(outside: OutsideMongoDB) -> AsyncIterator[BackendAdapter]:
+    """Where verbs wait for the only connection."""
+    client: AsyncMongoClient[dict[str, Any]]
+    async with AsyncMongoClient(outside.url, appname=outside.name, maxPoolSize=1, timeoutMS=20_000) as client:
+        adapter = connect(client, database=outside.name, schema=TOKENS)
+        assert isinstance(adapter, BackendAdapter)
+        async with adapter as db:
+            yield db
+
+
+async def ended(db: BackendAdapter, tasks: list[asyncio.Task[int]]) -> bool:
+    """Whether tasks end soon. If not, they are helped to, so that the test fails and does not hang."""
+    _, waiting = await asyncio.wait(tasks, timeout=2)
+    on_time = not waiting
+    while waiting:
+        for server in db.backend._scope().collections.client._topology._servers.values():  # type: ignore[attr-defined]
+            if server.pool.lock.locked():
+                server.pool.lock.release()
+        _, waiting = await asyncio.wait(tasks, timeout=0.01)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return on_time
+
+
+@pytest.mark.asyncio
+class TestCancelledTwice:
+    """Who is told twice to go away, while others wait for a connection too, leaves them one."""
+
+    @pytest.mark.parametrize("connected", [on_its_own_client, on_the_applications_client])
+    async def test_the_pool_serves_everybody_as_before(self, outside: OutsideMongoDB, connected: Any) -> None:
+        async with patience(), connected(outside) as db:
+            await db.create_tables()
+            for turns in range(TURNS):
+                await db.count(USER)
+                with outside.failing(*STEPS_TO_A_COUNT, times=None, blockConnection=True, blockTimeMS=200):
+                    tasks = [asyncio.create_task(db.count(USER)) for _ in range(10)]
+                    await asyncio.sleep(0.03)
+                    for task in tasks:
+                        task.cancel()
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    for task in tasks:
+                        task.cancel()
+                    assert await ended(db, tasks), f"{turns} turns later"
+                assert all(task.cancelled() for task in tasks)
+                assert await ended(db, [asyncio.create_task(db.count(USER)) for _ in range(5)]), f"{turns} turns later"
             await nothing_leaked(db, outside)

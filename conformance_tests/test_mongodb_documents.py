@@ -18,6 +18,7 @@ from auth_adapters import (
     Field,
     InvalidQueryError,
     InvalidValueError,
+    Join,
     Model,
     Reference,
     Schema,
@@ -33,6 +34,13 @@ from conformance_tests.resilience.outside import patience
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KEYED = Model(fields={**THING.fields, "key": Field("string", unique=True, required=False)})
 SCHEMA = auth_schema(Extension(models={"thing": KEYED}))
+TREES = Schema({
+    "tree": Model(fields={"name": Field("string", length=1_400, unique=True)}),
+    "leaf": Model(fields={
+        "rank": Field("integer"),
+        "tree_name": Field("string", references=Reference(model="tree", field="name")),
+    }),
+})  # fmt: skip
 OPERATORS: tuple[Any, ...] = (
     {"$ne": ""},
     {"$gt": ""},
@@ -276,6 +284,19 @@ class TestLimits:
             assert await db.count("thing", field("label").in_([str(number) for number in range(100_000)])) == 0
             assert await db.count("thing") == 1
             await nothing_leaked(db, outside)
+
+    async def test_a_join_of_more_parents_than_a_question_holds(self, outside: OutsideMongoDB) -> None:
+        names = [f"{number:01400}" for number in range(12_000)]
+        ends = (names[0], names[-1])
+        async with patience(), outside.connect(schema=TREES) as db:
+            await db.create_tables()
+            outside.sync[outside.name]["tree"].insert_many({"_id": name[-5:], "name": name} for name in names)
+            await db.create_many("leaf", [{"rank": rank, "tree_name": name} for rank in (1, 3, 2) for name in ends])
+            join = {"leaves": Join(model="leaf", sort=["-rank"], limit=2)}
+            found = await db.find_many("tree", sort=["name"], join=join)
+        assert [tree["name"] for tree in found] == names
+        assert [[leaf["rank"] for leaf in tree["leaves"]] for tree in (found[0], found[-1])] == [[3, 2]] * 2
+        assert not any(tree["leaves"] for tree in found[1:-1])
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "auth_adapters"
 
 LAYERS = [
-    {"errors", "cancellation"},
+    {"errors", "cancellation", "portions"},
     {"options"},
     {"capabilities", "query"},
     {"schema"},
@@ -30,7 +30,7 @@ LAYERS = [
 ]
 BACKENDS_MAY_USE = {
     "errors", "cancellation", "options", "capabilities", "query", "schema", "physical", "datetimes", "values", "layout",
-    "protocols", "matching", "cascades", "rules", "backends",
+    "protocols", "matching", "cascades", "rules", "portions", "backends",
 }  # fmt: skip
 
 

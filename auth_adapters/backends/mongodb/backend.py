@@ -20,6 +20,7 @@ from auth_adapters.backends.mongodb.scope import Scope
 from auth_adapters.backends.mongodb.shapes import Shapes
 from auth_adapters.backends.mongodb.transactions import MongoDBBound, begun, in_transaction
 from auth_adapters.backends.mongodb.verbs import MongoDBVerbs
+from auth_adapters.backends.mongodb.waiting import mend_waiting
 from auth_adapters.cancellation import uninterrupted
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import AdapterStateError, ConfigurationError, SchemaError
@@ -47,6 +48,7 @@ class MongoDBBackend(MongoDBVerbs):
         check_names(layout, self.options.database)
         if self.options.ttl:
             _check_expiring(layout)
+        mend_waiting()
         client = self._client()
         try:
             with pymongo.timeout(self.options.connect_timeout):

@@ -9,10 +9,11 @@ from auth_adapters.backends.mongodb.errors import told
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import KEY, paths
 from auth_adapters.backends.mongodb.references import TOUCH, needed
-from auth_adapters.backends.mongodb.scope import Scope, chunks, steadily, stored_row
+from auth_adapters.backends.mongodb.scope import Scope, steadily, stored_row
 from auth_adapters.cascades import DeletePlan, Find, plan_delete, run_async, still_referred
 from auth_adapters.errors import BackendError, UniqueViolationError
 from auth_adapters.physical import ForeignKey, Table
+from auth_adapters.portions import portions
 
 __all__ = ["erase", "erase_in_steps", "sweep"]
 
@@ -111,14 +112,14 @@ async def sweep(scope: Scope, table: Table, gone: Sequence[Document], *, whole: 
 
 async def _empty(scope: Scope, table: Table, path: str, found: Sequence[Document]) -> None:
     """Empty a reference, unless it refers to another parent by now."""
-    for part in chunks(found):
+    for part in portions(found):
         await steadily(partial(scope.of(table).update_many, _held(part, path), {"$set": {path: None}}), table)
 
 
 async def _remove(scope: Scope, table: Table, path: str, found: Sequence[Document]) -> list[Document]:
     """Remove documents, unless they refer to another parent by now; those that are gone."""
     gone: list[Document] = []
-    for part in chunks(found):
+    for part in portions(found):
         done = await steadily(partial(scope.of(table).delete_many, _held(part, path)), table)
         keys = [one[KEY] for one in part]
         there = await scope.holding(table, KEY, keys, {KEY: 1}) if done.deleted_count < len(part) else []

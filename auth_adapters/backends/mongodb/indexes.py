@@ -9,6 +9,7 @@ from pymongo import IndexModel
 
 from auth_adapters.backends.mongodb.filters import Document
 from auth_adapters.backends.mongodb.names import paths
+from auth_adapters.layout import Names
 from auth_adapters.physical import Column, Table
 
 __all__ = ["Wanted", "validator", "wanted_indexes"]
@@ -79,8 +80,9 @@ class Wanted:
 
 def wanted_indexes(table: Table, *, ttl: bool) -> Iterator[Wanted]:
     """Every index of a table, the one of `_id` apart. ttl: MongoDB is to remove what has expired."""
+    names = Names(index.name for index in table.indexes)
     if len(table.primary_key) > 1:
-        yield Wanted(table, f"pk_{table.name}"[:60], table.primary_key, unique=True)
+        yield Wanted(table, names.make("pk", table.name), table.primary_key, unique=True)
     expires = table.expires if ttl else None
     for index in table.indexes:
         alone = index.columns == (expires,) and not index.unique
@@ -88,7 +90,7 @@ def wanted_indexes(table: Table, *, ttl: bool) -> Iterator[Wanted]:
         if alone:
             expires = None
     if expires is not None:
-        yield Wanted(table, f"ttl_{table.name}_{expires}"[:60], (expires,), unique=False, ttl=True)
+        yield Wanted(table, names.make("ttl", table.name, expires), (expires,), unique=False, ttl=True)
 
 
 def validator(table: Table) -> Document:

@@ -15,13 +15,12 @@ from auth_adapters.backends.mongodb.presence import Presence
 from auth_adapters.backends.mongodb.shapes import Shapes
 from auth_adapters.errors import ConnectionFailedError, TransientError
 from auth_adapters.physical import Layout, Table
+from auth_adapters.portions import portions
 
-__all__ = ["Scope", "chunks", "steadily", "stored_row"]
+__all__ = ["Scope", "steadily", "stored_row"]
 
 T = TypeVar("T")
 
-CHUNK: Final = 10_000
-"""How many values one question lists: a document of MongoDB, and so a question, holds 16 MB."""
 REPEATS: Final = 2
 
 
@@ -52,14 +51,14 @@ class Scope:
     async def holding(self, table: Table, path: str, values: Sequence[Any], wanted: Document | None) -> list[Document]:
         """The documents that hold one of `values` under `path`."""
         found: list[Document] = []
-        for part in chunks(values):
+        for part in portions(values):
             found += await self.find(table, {path: {"$in": part}}, wanted)
         return found
 
     async def remove(self, table: Table, keys: Sequence[Any], *, still: Document | None = None) -> int:
         """Remove documents by `_id`, if they `still` are let through; how many."""
         removed = 0
-        for part in chunks(keys):
+        for part in portions(keys):
             asked: Document = {KEY: {"$in": part}}
             narrowed = {"$and": [asked, still]} if still else asked
             removed += (await told(self.of(table).delete_many(narrowed, session=self.session), table)).deleted_count
@@ -68,7 +67,7 @@ class Scope:
     async def change(self, table: Table, keys: Sequence[Any], changes: Document) -> int:
         """Change documents by `_id`; how many there were."""
         matched = 0
-        for part in chunks(keys):
+        for part in portions(keys):
             asked = self.of(table).update_many({KEY: {"$in": part}}, changes, session=self.session)
             matched += (await told(asked, table)).matched_count
         return matched
@@ -82,11 +81,6 @@ async def steadily(work: Callable[[], Awaitable[T]], table: Table) -> T:
         with suppress(ConnectionFailedError, TransientError):
             return await told(work(), table)
     return await told(work(), table)
-
-
-def chunks(values: Sequence[T]) -> list[list[T]]:
-    """The same values in lists that are not too long for one question."""
-    return [list(values[at : at + CHUNK]) for at in range(0, len(values), CHUNK)]
 
 
 def stored_row(table: Table, document: Document) -> dict[str, Any]:

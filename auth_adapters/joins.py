@@ -259,19 +259,19 @@ def encode_followed(joining: Joining, asked: tuple[JoinAsked, ...]) -> tuple[Val
 async def follow(
     select: RunSelect, joining: Joining, values: tuple[Values, ...], rows: Sequence[Row], records: Sequence[Record]
 ) -> None:
-    """Fetch what the followed joins ask for and put it into the parents' records.
+    """Fetch what the followed joins ask for and put it into the parents' records, each of which has its own of it.
 
     A parent's children all come from one statement, in their order.
     """
     for followed, own in zip(joining.followed, values, strict=True):
         keys = list(dict.fromkeys(row[followed.at] for row in rows if row[followed.at] is not None))
-        found: dict[Any, list[Record]] = {}
+        found: dict[Any, list[Row]] = {}
         for portion in portions(keys):
             for child in await select(followed.statement, (portion, *own)):
-                found.setdefault(child[-1], []).append(followed.decode(child[:-1]))
+                found.setdefault(child[-1], []).append(child[:-1])
         for row, record in zip(rows, records, strict=True):
-            children = found.get(row[followed.at], [])
+            children = found.get(row[followed.at], ())
             if followed.single:
-                record[followed.name] = dict(children[0]) if children else None
+                record[followed.name] = followed.decode(children[0]) if children else None
             else:
-                record[followed.name] = [dict(one) for one in children]
+                record[followed.name] = [followed.decode(one) for one in children]

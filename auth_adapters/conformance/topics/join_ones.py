@@ -50,3 +50,21 @@ class TestJoinedOnes(Topic):
         badge = await adapter.create("badge", {"user_id": ada["id"]})
         found = await adapter.find_many("user", sort=["email"], join=["badge"])
         assert found == [{**ada, "badge": badge}, {**bob, "badge": None}]
+
+    async def test_records_that_share_a_joined_one_share_nothing_inside_of_it(self, connect: Connect) -> None:
+        extra = Extension(
+            fields={
+                "user": {
+                    "meta": Field("json", required=False),
+                    "tags": Field("string[]", required=False),
+                }
+            }
+        )
+        adapter = await connect(auth_schema(extra))
+        user = await make_user(adapter, meta={"roles": ["reader"]}, tags=["a"])
+        for token in "xy":
+            await make_session(adapter, user, token)
+        one, other = await adapter.find_many("session", sort=["token"], join=["user"])
+        one["user"]["meta"]["roles"].append("admin")
+        one["user"]["tags"].append("b")
+        assert other["user"] == user

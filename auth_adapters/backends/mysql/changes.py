@@ -6,7 +6,7 @@ from auth_adapters.backends.mysql.compiler import MySQLCompiler, equal
 from auth_adapters.backends.mysql.errors import at_table
 from auth_adapters.backends.sql.compiler import Sql
 from auth_adapters.backends.sql.operations import Operation, Reached, Request
-from auth_adapters.errors import TransientError, UniqueViolationError
+from auth_adapters.errors import ConstraintError, ForeignKeyViolationError, TransientError, UniqueViolationError
 from auth_adapters.physical import Increment, Insert, Row, Update, Upsert, Values, pinned_key, tests_of
 
 __all__ = ["ChangeOne", "UpsertOne"]
@@ -112,11 +112,11 @@ class UpsertOne:
         yield COMMIT
         return row
 
-    def _settled(self, values: Values, refusal: UniqueViolationError) -> Operation[Row | None]:
-        """After an INSERT that another key refused: the row that has the key, changed, if it has come meanwhile; None
+    def _settled(self, values: Values, refusal: ConstraintError) -> Operation[Row | None]:
+        """After an INSERT that something else refused: the row that has the key, changed, if it has come; None
         where what refused it has gone. Raises the refusal if it stands: the row in the way is held, and is another one.
         """
-        others = self._others.get(refusal.fields)
+        others = self._others.get(refusal.fields) if isinstance(refusal, UniqueViolationError) else None
         yield BEGIN
         refused = True
         if others is not None:
@@ -132,7 +132,7 @@ class UpsertOne:
         """In a transaction, whose locks stay: the row is held for writing before an INSERT holds it for reading. What
         refuses the INSERT is held too, so that one look more tells whether it is the row that has the key.
         """
-        refusal: UniqueViolationError | None = None
+        refusal: ConstraintError | None = None
         for _ in range(ATTEMPTS):
             row = yield from self._present(values)
             if row is not None:
@@ -151,11 +151,13 @@ class UpsertOne:
         answer = yield Request(self._hold.text, self._hold.parameters(values))
         return answer.rows[0] if answer.rows else None
 
-    def _is_of_key(self, refusal: UniqueViolationError) -> bool:
-        return refusal.fields == self._fields
+    def _is_of_key(self, refusal: ConstraintError) -> bool:
+        return isinstance(refusal, UniqueViolationError) and refusal.fields == self._fields
 
-    def _inserted(self, values: Values) -> Operation[tuple[Row, UniqueViolationError | None]]:
-        """The row that was made; or an empty one and what refused it, the first of its unique keys that is taken."""
+    def _inserted(self, values: Values) -> Operation[tuple[Row, ConstraintError | None]]:
+        """The row that was made; or an empty one and what refused it, which is whatever the server looked at first: a
+        unique key that is taken, or a reference that leads nowhere.
+        """
         row = values[: self._width]
         if self._uuid:
             answer = yield Request("SELECT UUID()", ())
@@ -163,10 +165,8 @@ class UpsertOne:
         try:
             kind = Request if self._mariadb else Reached
             answer = yield kind(self._insert.text, self._insert.parameters(row))
-        except UniqueViolationError as error:
-            refusal = at_table(error, self._table)
-            assert isinstance(refusal, UniqueViolationError)
-            return (), refusal
+        except (UniqueViolationError, ForeignKeyViolationError) as error:
+            return (), at_table(error, self._table)
         if answer.rows:
             return answer.rows[0], None
         return tuple(answer.made if place is None else row[place] for place in self._places), None

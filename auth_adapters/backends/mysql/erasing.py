@@ -10,7 +10,7 @@ from auth_adapters.backends.mysql.compiler import MySQLCompiler
 from auth_adapters.backends.sql.operations import Operation, Reached, Request
 from auth_adapters.cascades import DeletePlan, plan_delete
 from auth_adapters.errors import BackendError
-from auth_adapters.physical import AllOf, AnyOf, Condition, Delete, Layout, Table, Test, Update, Values
+from auth_adapters.physical import AllOf, AnyOf, Condition, Delete, Layout, Table, Test, Update, Values, tests_of
 
 __all__ = ["Eraser"]
 
@@ -29,6 +29,7 @@ class Eraser:
         self._layout = layout
         self._careful = careful
         self._needed: dict[str, tuple[bool, bool]] = {}
+        self._emptied: dict[str, set[str]] = {}
 
     def is_needed(self, table: Table) -> bool:
         """Whether the server may refuse a delete from the table that should be done: its cascades meet a restricted
@@ -41,6 +42,18 @@ class Eraser:
         cascade forgets the siblings of a row whose references go three levels deep.
         """
         return self._looked(table)[1]
+
+    def is_moved(self, table: Table, condition: Condition) -> bool:
+        """Whether a delete may come to rows that match only since it has emptied their references."""
+        emptied = self._emptied.get(table.name)
+        if emptied is None:
+            emptied = self._emptied[table.name] = {
+                key.column
+                for parent in self._reached(table).values()
+                for child, key in self._layout.children(parent)
+                if child is table and key.on_delete == "set_null"
+            }
+        return bool(emptied) and any(test.column in emptied for test in tests_of(condition))
 
     def _looked(self, table: Table) -> tuple[bool, bool]:
         found = self._needed.get(table.name)
@@ -57,14 +70,7 @@ class Eraser:
         return any(True for parent in cascaded for _ in self._layout.children(parent))
 
     def _is_refused(self, table: Table) -> bool:
-        reached = {table.name: table}
-        waiting = [table]
-        while waiting:
-            parent = waiting.pop()
-            for child, key in self._layout.children(parent):
-                if key.on_delete == "cascade" and child.name not in reached:
-                    reached[child.name] = child
-                    waiting.append(child)
+        reached = self._reached(table)
         edges = [
             (parent.name, child.name, key.on_delete)
             for parent in reached.values()
@@ -74,6 +80,18 @@ class Eraser:
         return any(kind == "restrict" for *_, kind in edges) or _has_cycle(
             {(parent, child) for parent, child, kind in edges if kind == "cascade"}
         )
+
+    def _reached(self, table: Table) -> dict[str, Table]:
+        """The tables from which a delete from this one may remove rows, by name."""
+        reached = {table.name: table}
+        waiting = [table]
+        while waiting:
+            parent = waiting.pop()
+            for child, key in self._layout.children(parent):
+                if key.on_delete == "cascade" and child.name not in reached:
+                    reached[child.name] = child
+                    waiting.append(child)
+        return reached
 
     def delete(self, statement: Delete, values: Values) -> Operation[int]:
         """Remove the rows that match and all that goes with them; how many matched."""

@@ -127,7 +127,7 @@ class MySQLOperations(Operations):
         return work if isinstance(work, Request) else work._replace(again=lambda: self.delete(statement, values))
 
     def _deletes(self, statement: Delete, values: Values) -> Work:
-        if self._eraser.is_lost(statement.table):
+        if self._eraser.is_lost(statement.table) or self._eraser.is_moved(statement.table, statement.condition):
             return Steps(self._eraser.delete(statement, values), True, True)
         needed = self._eraser.is_needed(statement.table)
         sql, counting = self._sql(statement, self._compile_delete)

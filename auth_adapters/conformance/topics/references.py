@@ -180,6 +180,16 @@ class TestReferencedDelete(Topic):
         assert (await codes(adapter, "branch"), await codes(adapter, "leaf")) == (["b3"], ["l5"])
         assert [row["code"] for row in await harness.stored(database, "leaf")] == ["l5"]
 
+    async def test_what_a_delete_has_emptied_does_not_match_it(self, connect: Connect) -> None:
+        adapter = await connect(TREE)
+        await adapter.create("person", {"code": "p0"})
+        for number in range(1, 6):
+            await adapter.create("person", {"code": f"p{number}", "friend": f"p{number - 1}"})
+        assert await adapter.delete_many("person", {"friend": None}) == 1
+        assert await codes(adapter, "person") == ["p1", "p2", "p3", "p4", "p5"]
+        assert await adapter.delete_many("person", field("friend").ne("p3")) == 4
+        assert await codes(adapter, "person") == ["p4"]
+
     async def test_every_deleting_verb_cascades(self, connect: Connect) -> None:
         adapter = await tree(connect)
         assert await adapter.delete_many("branch", field("code").in_(["b1", "b3"])) == 2

@@ -149,6 +149,15 @@ class TestUpsert(DeviceTopic):
             assert again == ({**first, **(changes or {})}, False)
         assert await adapter.find_many("device") == [again[0]]
 
+    @pytest.mark.parametrize("on", [["serial"], ["label"], ["maker", "number"]], ids="-".join)
+    @pytest.mark.parametrize("changes", [{}, {"state": "seen", "touched": "yes"}], ids=["nothing", "changes"])
+    async def test_a_parent_that_is_not_there_matters_to_a_new_record_alone(
+        self, connect: Connect, on: list[str], changes: dict[str, Any]
+    ) -> None:
+        adapter, device = await self.device(connect, label="x", maker="acme", number=1)
+        data = {"serial": "s1", "label": "x", "maker": "acme", "number": 1, "owner_id": "nobody"}
+        assert await adapter.upsert("device", data, on=on, changes=changes) == ({**device, **changes}, False)
+
     async def test_on_may_name_a_compound_key_in_any_order(self, connect: Connect) -> None:
         adapter, device = await self.device(connect, maker="acme", number=1)
         data = {"serial": "s2", "maker": "acme", "number": 1}

@@ -42,6 +42,7 @@ class OutsidePostgreSQL(Outside):
         'ALTER TABLE "user" DROP COLUMN shoe_size',
         'CREATE INDEX ON "user" (name)',
     )
+    harmful_change = 'ALTER TABLE "user" DROP COLUMN image'
 
     def run(self, sql: str) -> list[tuple[str, ...]]:
         return self.server.run_sql(sql, self.name)

@@ -12,6 +12,7 @@ from auth_adapters import (
     SESSION,
     USER,
     Adapter,
+    BackendError,
     OperationTimeoutError,
     PoolTimeoutError,
     TransientError,
@@ -234,6 +235,14 @@ class TestChanges:
                 assert await db.find_one(USER, {"email": "ada@example.com"}) == user
                 assert await db.update(USER, {"id": user["id"]}, {"updated_at": user["updated_at"]}) == user
             await nothing_leaked(db, outside, 2)
+
+    async def test_a_table_that_lacks_a_column_is_said_to(self, outside: Outside) -> None:
+        async with patience(), outside.connect() as db:
+            await db.create_tables()
+            outside.run(outside.harmful_change)
+            for verb in (db.find_one(USER, {"email": "a"}), db.create(USER, {"email": "a"})):
+                with pytest.raises(BackendError, match="lacks a column of the schema"):
+                    await verb
 
     async def test_a_table_changed_inside_a_transaction_is_transient_at_most(self, outside: Outside) -> None:
         async with patience(), outside.connect(pool_size=1) as db:

@@ -41,6 +41,7 @@ class OutsideMySQL(Outside):
         "ALTER TABLE `user` MODIFY COLUMN image longtext",
         "ALTER TABLE `user` DROP COLUMN shoe_size",
     )
+    harmful_change = "ALTER TABLE `user` DROP COLUMN image"
 
     def run(self, sql: str) -> list[tuple[str, ...]]:
         return self.server.run_sql(sql, self.name)

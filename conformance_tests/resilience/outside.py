@@ -19,6 +19,7 @@ class Outside(ABC):
     """One database of a server, and what an administrator does to it."""
 
     harmless_changes: tuple[str, ...]
+    harmful_change: str
     """Changes of the table "user" that the schema does not know of."""
 
     def __init__(self, server: Server) -> None:

@@ -217,7 +217,7 @@ class MongoDBVerbs:
                 await _complete(scope, table, [document])
                 await self._store(scope, table, document)
             except UniqueViolationError as error:
-                refusal = await self._refusal(scope, table, asked, statement.key, error)
+                refusal = await self._refusal(scope, table, document, statement.key, error)
             else:
                 return shape.read(document), True
             if refusal is not None:
@@ -233,13 +233,20 @@ class MongoDBVerbs:
         return shape.read(found[0]) if found else None
 
     async def _refusal(
-        self, scope: Scope, table: Table, asked: Document, key: tuple[str, ...], error: UniqueViolationError
+        self, scope: Scope, table: Table, document: Document, key: tuple[str, ...], error: UniqueViolationError
     ) -> BackendError | None:
-        """What a conflict of a new document means: None if somebody stored its key meanwhile, so that it is there."""
+        """What a conflict of a new document means: None if somebody stored its key meanwhile, so that it is there, or
+        if what was in the way has gone.
+        """
         same = error.fields == table.fields(key)
         if scope.session is not None:  # the transaction is over in any case
             return TransientError("another transaction stored the same key; safe to retry") if same else error
-        if same or await scope.find(table, asked, {KEY: 1}, limit=1):
+        taken = next((one for one in table.unique_keys if table.fields(one) == error.fields), None)
+        if same or taken is None:
+            return None if same else error
+        found = paths(table)
+        in_the_way = await scope.find(table, {found[name]: document[found[name]] for name in taken}, None, limit=1)
+        if not in_the_way or all(in_the_way[0].get(found[name]) == document[found[name]] for name in key):
             return None
         return error
 

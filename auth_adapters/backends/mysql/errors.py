@@ -24,7 +24,7 @@ from auth_adapters.errors import (
     UnsupportedOperationError,
 )
 from auth_adapters.physical import Layout, Table
-from auth_adapters.rules import unique_violation
+from auth_adapters.rules import column_missing, unique_violation
 
 __all__ = ["PRIMARY", "READ_ONLY", "at_table", "mysql_error"]
 
@@ -106,6 +106,7 @@ TOO_BIG: Final = re.compile(r"errno: (139|185) ")
 """What MariaDB's InnoDB says of a row that is too large or has too many columns, inside of the error NOT_MADE."""
 TOO_LARGE: Final = 1118
 MISSING: Final = frozenset({1146, 1051})
+LACKING: Final = frozenset({1054, 1072})
 FOREIGN: Final = frozenset({1216, 1217, 1451, 1452, 1761, 1762, 1909, 3008})
 ENGINE: Final = 1296
 TOO_DEEP: Final = 193
@@ -143,12 +144,8 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
     for codes, kind in KINDS:
         if code in codes:
             return kind(f"{codes[code]}{'; safe to retry' if kind is TransientError else ''}", code=code)
-    if code in NOT_SORTED:
-        return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
-    if code in UNFIT:
-        return InvalidValueError(UNFIT[code])
-    if code in MISSING:
-        return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
+    if (misfit := _misfit(code)) is not None:
+        return misfit
     if code in DUPLICATE:
         return _duplicate(code, text, layout)
     if code in FOREIGN or (code == ENGINE and f"error {TOO_DEEP} " in text):
@@ -157,6 +154,17 @@ def _by_code(cause: BaseException, layout: Layout) -> AuthAdapterError:
         return NotNullViolationError("a required value is missing", constraint=_between(text, "'"), code=code)
     code = TOO_LARGE if code == NOT_MADE and TOO_BIG.search(text) else code
     return BackendError(f"the server refused the statement (errno {code})", code=code)
+
+
+def _misfit(code: int) -> AuthAdapterError | None:
+    """The error where values or tables are not as they should be."""
+    if code in NOT_SORTED:
+        return UnsupportedOperationError("values are too long to be sorted by: 1 MiB is what there is room for")
+    if code in UNFIT:
+        return InvalidValueError(UNFIT[code])
+    if code in MISSING:
+        return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
+    return column_missing(code) if code in LACKING else None
 
 
 KINDS: Final[tuple[tuple[dict[int, str], type[BackendError]], ...]] = (

@@ -6,13 +6,15 @@ from typing import Any
 from auth_adapters.backends.postgresql.compiler import DEFAULT_SCHEMA, PostgreSQLCompiler
 from auth_adapters.backends.sql.compiler import Sql
 from auth_adapters.backends.sql.operations import OneRow, Operation, Operations, Reached, Request, Steps, Work
-from auth_adapters.errors import TransientError
+from auth_adapters.errors import TransientError, UniqueViolationError
 from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
 __all__ = ["PostgreSQLOperations"]
 
 ATTEMPTS = 8
 """So often an upsert looks for the row that was in its way and is gone again."""
+REFUSALS = 3
+"""So often another key must be in the way before that is believed: what was there may have gone and come again."""
 
 ONE_MOVER = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))"
 MOVE_SEQUENCE = """SELECT setval(sequence, $2::bigint)
@@ -97,27 +99,34 @@ class PostgreSQLOperations(Operations):
             sql: Sql = self._sql(statement, self._postgresql.upsert)
             return Upserted(sql.text, sql.parameters(values), True)
         sqls: tuple[Sql, Sql, Sql] = self._sql(statement, self._compile_steps)
-        return Steps(self._step_by_step(sqls, values), True)
+        return Steps(self._step_by_step(sqls, values), True, alone=self._step_by_step(sqls, values, REFUSALS))
 
     def _compile_steps(self, statement: Upsert) -> tuple[Sql, Sql, Sql]:
         insert, existing = self._compile_upsert(statement)
         attempt = self._postgresql.insert_unless_in_the_way(statement) if _other_keys(statement) else insert
         return attempt, existing, insert
 
-    def _step_by_step(self, sqls: tuple[Sql, Sql, Sql], values: Values) -> Operation[tuple[Row, bool]]:
+    def _step_by_step(
+        self, sqls: tuple[Sql, Sql, Sql], values: Values, refusals: int = 1
+    ) -> Operation[tuple[Row, bool]]:
         """Insert unless anything is in the way; look for the row that has the key; only then let another key object.
 
         A key that two callers store at once may be met at any of its unique indexes first. To go by the one asked for
-        alone would be an error then, though the row that has the key is there a moment later.
+        alone would be an error then, though the row that has the key is there a moment later. refusals: how many it
+        takes; in a transaction the first one ends it.
         """
         attempt, existing, insert = sqls
+        steps = ((attempt, True), (existing, False), (insert, True))
         for _ in range(ATTEMPTS):
-            for sql, created in ((attempt, True), (existing, False), (insert, True)):
-                answer = yield Request(sql.text, sql.parameters(values))
-                if answer.rows:
-                    return answer.rows[0], created
-                if attempt is insert and not created:
-                    break
+            try:
+                for sql, created in steps if attempt is not insert else steps[:2]:
+                    answer = yield Request(sql.text, sql.parameters(values))
+                    if answer.rows:
+                        return answer.rows[0], created
+            except UniqueViolationError:
+                refusals -= 1
+                if not refusals:
+                    raise
         raise TransientError("the row that was in the way came and went; safe to retry")
 
 

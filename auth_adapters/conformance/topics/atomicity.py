@@ -191,6 +191,22 @@ class TestAtomicity(Race):
         created = [one for one in got[::2] if one[1]]
         assert len(created) - got[1::2].count(True) == await racers[0].count("user")
 
+    @pytest.mark.parametrize("changes", [{}, None], ids=["nothing", "data"])
+    async def test_upserts_with_two_keys_that_race_deletes_always_return_a_record(
+        self, connect: Connect, width: int, changes: dict[str, str] | None
+    ) -> None:
+        racers = await self.racing(connect, width, TWO_KEYS)
+        data = {"x": "x", "y": "y"}
+        for on in (["x"], ["y"]) * 3:
+            got = await together(
+                *(
+                    one.delete("pair", {"x": "x"}) if number % 2 else one.upsert("pair", data, on=on, changes=changes)
+                    for number, one in enumerate(racers)
+                )
+            )
+            assert kinds(got) == {"bool": RACERS // 2, "tuple": RACERS // 2}
+            assert {record["y"] for record, _ in got[::2]} == {"y"}
+
     @pytest.mark.parametrize("on", [["x"], ["y"]], ids="".join)
     @pytest.mark.parametrize("changes", [{}, None, {"note": "seen"}], ids=["nothing", "data", "changes"])
     async def test_of_identical_racing_upserts_with_two_keys_one_creates(

@@ -321,7 +321,7 @@ class TestVerbs:
             assert caught.value.code == 112
             assert (await db.count(USER), await db.count(USER, {"name": "never"})) == (2, 0)
             with outside.failing("insert", errorCode=112, errorLabels=TRANSACTION):
-                with pytest.raises(AdapterStateError):
+                with pytest.raises(TransientError, match="the transaction was rolled back"):
                     async with db.transaction() as tx:
                         with pytest.raises(TransientError):
                             await tx.create(USER, {"email": "eve"})

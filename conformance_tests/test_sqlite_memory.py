@@ -87,6 +87,7 @@ TWO_ADAPTERS = (
     "test_increments_from_none_add_up",
     "test_of_identical_sign_ups_one_succeeds",
     "test_of_racing_upserts_one_creates",
+    "test_of_identical_racing_upserts_with_two_keys_one_creates",
     "test_of_racing_inserts_if_absent_all_get_the_same_record",
     "test_racing_batches_are_whole_or_absent",
     "test_a_child_never_outlives_its_parent",

@@ -34,6 +34,7 @@ __all__ = [
     "NullPlusOneIsNull",
     "NullsLast",
     "OneStatementPerParent",
+    "OrderEndsEarly",
     "OrderFoldsCase",
     "OverflowBecomesFloat",
     "PastesValues",
@@ -112,6 +113,17 @@ class OrderFoldsCase(Miscompiling):
     class Compiler(SQLiteCompiler):
         def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
             return super().order(element.collate("NOCASE"), column, descending=descending)
+
+    compiler = Compiler
+
+
+class OrderEndsEarly(Miscompiling):
+    """Of a long value only the beginning is sorted by."""
+
+    class Compiler(SQLiteCompiler):
+        def order(self, element: ColumnElement[Any], column: Column, *, descending: bool) -> ColumnElement[Any]:
+            beginning = func.substr(element, 1, 341) if column.kind in ("string", "bytes") else element
+            return super().order(beginning, column, descending=descending)
 
     compiler = Compiler
 

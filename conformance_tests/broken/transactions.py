@@ -25,6 +25,7 @@ __all__ = [
     "RollbackKeepsWrites",
     "SavepointUndoesEverything",
     "SavepointUndoesNothing",
+    "SavepointsOutlive",
     "SwallowsCancellation",
     "WaitsForItself",
     "WorksAfterItsEnd",
@@ -207,6 +208,20 @@ class SwallowsCancellation(BackendAdapter):
         except asyncio.CancelledError:
             if not ending:
                 raise
+
+
+class SavepointsOutlive(Adapting):
+    """A savepoint goes on when the transaction around it has ended."""
+
+    class Kind(TransactionAdapter):
+        @asynccontextmanager
+        async def transaction(self, *, isolation: Isolation | None = None) -> AsyncIterator[Adapter]:
+            async with super().transaction(isolation=isolation) as inner:
+                assert isinstance(inner, TransactionAdapter)
+                inner._outer = None
+                yield inner
+
+    kind = Kind
 
 
 class CancellationCommits(BackendAdapter):

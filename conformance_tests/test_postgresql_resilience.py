@@ -16,8 +16,12 @@ from auth_adapters import (
     AdapterStateError,
     BackendAdapter,
     ConnectionFailedError,
+    Field,
+    InvalidValueError,
+    Model,
     NotNullViolationError,
     PoolTimeoutError,
+    Schema,
     TableMissingError,
     TransientError,
     UniqueViolationError,
@@ -132,6 +136,14 @@ class TestErrors:
             with pytest.raises(UniqueViolationError) as caught:
                 await db.create(USER, {"email": "a (b), c"})
             assert (caught.value.model, caught.value.fields) == ("user", ("email",))
+
+    async def test_a_value_that_is_too_long_for_an_index(self, outside: OutsidePostgreSQL) -> None:
+        schema = Schema({"thing": Model(fields={"code": Field("string", length=4_000, unique=True)})})
+        async with outside.connect(schema=schema) as db:
+            await db.create_tables()
+            with pytest.raises(InvalidValueError, match="too long for an index"):
+                await db.create("thing", {"code": "".join(map(chr, range(0x4E00, 0x4E00 + 3_000)))})
+            assert await db.count("thing") == 0
 
     async def test_a_server_that_has_become_read_only(self, outside: OutsidePostgreSQL) -> None:
         async with outside.connect() as db:

@@ -95,13 +95,15 @@ class PostgreSQLOperations(Operations):
         return OneRow(sql.text, sql.parameters(values), True)
 
     def upsert(self, statement: Upsert, values: Values) -> Work:
-        if statement.assignments and not _other_keys(statement):
-            sql: Sql = self._sql(statement, self._postgresql.upsert)
-            return Upserted(sql.text, sql.parameters(values), True)
-        sqls: tuple[Sql, Sql, Sql] = self._sql(statement, self._compile_steps)
-        return Steps(self._step_by_step(sqls, values), True, alone=self._step_by_step(sqls, values, REFUSALS))
+        plan: Sql | tuple[Sql, Sql, Sql] = self._sql(statement, self._compile_upserting)
+        if isinstance(plan, Sql):
+            return Upserted(plan.text, plan.parameters(values), True)
+        return Steps(self._step_by_step(plan, values), True, alone=self._step_by_step(plan, values, REFUSALS))
 
-    def _compile_steps(self, statement: Upsert) -> tuple[Sql, Sql, Sql]:
+    def _compile_upserting(self, statement: Upsert) -> Sql | tuple[Sql, Sql, Sql]:
+        """The one statement that is all of it, or the steps."""
+        if statement.assignments and not _other_keys(statement):
+            return self._postgresql.upsert(statement)
         insert, existing = self._compile_upsert(statement)
         attempt = self._postgresql.insert_unless_in_the_way(statement) if _other_keys(statement) else insert
         return attempt, existing, insert

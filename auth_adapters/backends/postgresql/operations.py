@@ -9,7 +9,7 @@ from auth_adapters.backends.sql.operations import OneRow, Operation, Operations,
 from auth_adapters.errors import TransientError, UniqueViolationError
 from auth_adapters.physical import Delete, Increment, Insert, Layout, Row, Table, Update, Upsert, Values
 
-__all__ = ["PostgreSQLOperations"]
+__all__ = ["REFUSALS", "PostgreSQLOperations"]
 
 ATTEMPTS = 8
 """So often an upsert looks for the row that was in its way and is gone again."""
@@ -98,7 +98,8 @@ class PostgreSQLOperations(Operations):
         plan: Sql | tuple[Sql, Sql, Sql] = self._sql(statement, self._compile_upserting)
         if isinstance(plan, Sql):
             return Upserted(plan.text, plan.parameters(values), True)
-        return Steps(self._step_by_step(plan, values), True, alone=self._step_by_step(plan, values, REFUSALS))
+        inside, alone = self._step_by_step(plan, values), self._step_by_step(plan, values, REFUSALS)
+        return Steps(inside, True, False, alone, lambda: self.upsert(statement, values))
 
     def _compile_upserting(self, statement: Upsert) -> Sql | tuple[Sql, Sql, Sql]:
         """The one statement that is all of it, or the steps."""

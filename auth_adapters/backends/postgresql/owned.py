@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from auth_adapters.backends.postgresql.capabilities import CAPABILITIES, STORAGE
 from auth_adapters.backends.postgresql.errors import postgresql_error
-from auth_adapters.backends.postgresql.operations import PostgreSQLOperations
+from auth_adapters.backends.postgresql.operations import REFUSALS, PostgreSQLOperations
 from auth_adapters.backends.postgresql.tables import create_absent
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operations
+from auth_adapters.backends.sql.operations import Operations, Steps, Work
 from auth_adapters.backends.sql.owned import BoundTransaction, EngineBackend, OwnedDialect, Runner
 from auth_adapters.backends.sql.pooled import DriverBound
-from auth_adapters.errors import AuthAdapterError, ConfigurationError
+from auth_adapters.errors import AuthAdapterError, ConfigurationError, UniqueViolationError
 from auth_adapters.physical import Layout
 from auth_adapters.protocols import BackendTransaction
 
@@ -53,6 +53,18 @@ class PostgreSQLEngineBackend(EngineBackend):
         if engine.dialect.driver != "asyncpg":
             raise ConfigurationError("the engine must use asyncpg: create_async_engine('postgresql+asyncpg://...')")
         super().__init__(engine, PostgreSQLOwned(), CAPABILITIES)
+
+    async def _perform(self, work: Work) -> Any:
+        """An upsert is a transaction here, which another key ends that is in its way: it is believed the third time."""
+        for _ in range(REFUSALS - 1):
+            again = work.again if isinstance(work, Steps) else None
+            try:
+                return await super()._perform(work)
+            except UniqueViolationError:
+                if again is None:
+                    raise
+            work = again()
+        return await super()._perform(work)
 
 
 def bound(owner: Any, driver: Driver, operations: Operations, layout: Layout) -> BackendTransaction:

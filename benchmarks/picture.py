@@ -17,6 +17,7 @@ COLOURS: Final = {
     "asyncmy": "#b0b0b0",
     "pymongo": "#b0b0b0",
     "ours": "#d1495b",
+    "ours-alone": "#e39aa5",
     "aiosqlite": "#30638e",
     "asyncpg-pool": "#30638e",
     "asyncmy-pool": "#30638e",

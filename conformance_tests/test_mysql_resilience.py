@@ -8,6 +8,7 @@ import servers
 from conformance_tests.resilience.busy import *
 from conformance_tests.resilience.lost import *
 from conformance_tests.resilience.mysql import *
+from conformance_tests.resilience.together import *
 
 
 @pytest.fixture(scope="module")

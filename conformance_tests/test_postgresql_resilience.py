@@ -34,6 +34,7 @@ from auth_adapters.schema import Naming
 from conformance_tests.resilience.busy import *
 from conformance_tests.resilience.lost import *
 from conformance_tests.resilience.outside import Outside, patience, until
+from conformance_tests.resilience.together import *
 
 
 class OutsidePostgreSQL(Outside):

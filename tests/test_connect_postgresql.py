@@ -195,6 +195,8 @@ def test_bounds_of_the_pool_have_defaults_and_other_names() -> None:
     assert bounds(URL) == PoolOptions()
     found = bounds(f"{URL}?connection_limit=3&pool_timeout=7")
     assert (found.size, found.acquire_timeout) == (3, 7)
+    assert not bounds(f"{URL}?coalesce=false").coalesce
+    assert bounds(URL, coalesce=True).coalesce
     assert bounds(URL, pool_size=4, max_idle=1, max_lifetime=2, ping_after=0, max_waiting=0, close_timeout=0) == (
         PoolOptions(size=4, max_idle=1, max_lifetime=2, ping_after=0, max_waiting=0, close_timeout=0)
     )

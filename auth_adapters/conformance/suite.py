@@ -19,6 +19,7 @@ from auth_adapters.conformance.topics.join_costs import TestJoinCosts
 from auth_adapters.conformance.topics.join_ones import TestJoinedOnes
 from auth_adapters.conformance.topics.joins import TestJoinRefusals, TestJoins
 from auth_adapters.conformance.topics.lifecycle import TestClosing, TestCreateTables, TestLifecycle
+from auth_adapters.conformance.topics.look_ups import TestLookUpsAtOnce
 from auth_adapters.conformance.topics.naming import TestAlikeNames, TestNaming, TestReservedWords
 from auth_adapters.conformance.topics.plan_reuse import TestPlanReuse, TestUpdateAgain
 from auth_adapters.conformance.topics.presets import TestBetterAuth, TestPlugins
@@ -76,6 +77,7 @@ __all__ = [
     "TestLifecycle",
     "TestLogic",
     "TestLongSorting",
+    "TestLookUpsAtOnce",
     "TestMembership",
     "TestNaming",
     "TestNone",

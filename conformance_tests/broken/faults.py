@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from conformance_tests.broken import atomic, questions, references, refusals, sql, transactions, values, writes
+from conformance_tests.broken import atomic, crowds, questions, references, refusals, sql, transactions, values, writes
 from conformance_tests.broken.harnesses import Fault, in_adapter, in_memory, in_sqlite
 
 __all__ = ["FAULTS"]
@@ -28,6 +28,9 @@ FAULTS: Final[Mapping[str, Fault]] = MappingProxyType(
             in_memory(questions.NoTieBreak, "TestSorting"),
             in_memory(questions.LimitForAllParents, "TestJoins"),
             in_memory(questions.HandsOutItsOwnLists, "TestValues"),
+            in_memory(crowds.CrowdSeesThePast, "TestLookUpsAtOnce"),
+            in_memory(crowds.CrowdFoldsCase, "TestLookUpsAtOnce"),
+            in_memory(crowds.CrowdGetsOneAnswer, "TestLookUpsAtOnce"),
             in_adapter(questions.KeysetOffByOne, "TestKeyset"),
             in_adapter(questions.IgnoresSelect, "TestFind"),
             in_adapter(questions.KeepsTheFirstOrder, "TestPlanReuse"),

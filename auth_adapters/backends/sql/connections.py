@@ -15,7 +15,7 @@ class PoolOptions:
     size: connections at most. acquire_timeout: how long a caller waits for one. max_waiting: how many callers may wait.
     connect_timeout: for making one. ping_after: one that was idle for so long is tried before use. max_idle: one that
     was idle for so long is closed. max_lifetime: one that is so old (less up to a tenth) is replaced. close_timeout:
-    how long closing waits for what is under way.
+    how long closing waits for what is under way. coalesce: whether look-ups that wait together go as one statement.
     """
 
     size: int = 10
@@ -26,6 +26,7 @@ class PoolOptions:
     max_idle: float = 300.0
     max_lifetime: float = 3_600.0
     close_timeout: float = 10.0
+    coalesce: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,16 @@ class Connections(Protocol):
     @property
     def figures(self) -> PoolFigures:
         """How it is doing."""
+        ...
+
+    @property
+    def acquire_timeout(self) -> float:
+        """Seconds that a caller waits for a connection."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether who needs a connection now has to wait, and may go together with others that wait."""
         ...
 
     def take(self) -> "Lease | None":

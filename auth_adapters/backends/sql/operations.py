@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from auth_adapters.backends.sql.compiler import Parameters, Sql, SqlCompiler
+from auth_adapters.backends.sql.lookups import Shape, shape_of
 from auth_adapters.cascades import DeletePlan, Find, plan_delete
 from auth_adapters.errors import AuthAdapterError, ForeignKeyViolationError
 from auth_adapters.physical import (
@@ -29,7 +30,8 @@ from auth_adapters.physical import (
 )
 
 __all__ = [
-    "Answer", "Many", "Number", "OneRow", "Operation", "Operations", "Reached", "Request", "Steps", "Work", "run_work"
+    "Answer", "LookUp", "Many", "Number", "OneRow", "Operation", "Operations", "Reached", "Request", "Steps", "Work",
+    "run_work",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -63,6 +65,19 @@ class Request:
     def failure(self, error: AuthAdapterError) -> AuthAdapterError:
         """The error of the verb."""
         return error
+
+
+class LookUp(Request):
+    """A request for the rows that have one value of a unique column. shape: what it has in common with others."""
+
+    __slots__ = ("shape", "value")
+
+    def __init__(self, text: str, parameters: Any, shape: Shape, value: Any) -> None:
+        self.text = text
+        self.parameters = parameters
+        self.writes = False
+        self.shape: Shape = shape
+        self.value: Any = value
 
 
 class Reached(Request):
@@ -200,8 +215,14 @@ class Operations:
 
     def select(self, statement: Select, values: Values) -> Work:
         """The rows asked for."""
-        sql: Sql = self._sql(statement, self._compiler.select)
-        return Request(sql.text, sql.parameters(values))
+        sqls: tuple[Sql, Shape | None] = self._sql(statement, self._compile_select)
+        sql, shape = sqls
+        if shape is None:
+            return Request(sql.text, sql.parameters(values))
+        return LookUp(sql.text, sql.parameters(values), shape, values[0])
+
+    def _compile_select(self, statement: Select) -> tuple[Sql, Shape | None]:
+        return self._compiler.select(statement), shape_of(statement, self._compiler.select)
 
     def count(self, statement: Count, values: Values) -> Work:
         """How many rows match."""

@@ -60,6 +60,16 @@ class Pool:
             failures=self._failures,
         )
 
+    @property
+    def acquire_timeout(self) -> float:
+        """Seconds that a caller waits for a connection."""
+        return self._options.acquire_timeout
+
+    @property
+    def crowded(self) -> bool:
+        """Whether who needs a connection now has to wait, and may go together with others that wait."""
+        return self._options.coalesce and bool(self._waiters or not (self._idle or self._has_room()))
+
     def take(self) -> Lease | None:
         """An idle connection that can be used as it is, if there is one and nobody waits."""
         if not self._idle or self._waiters or self._closed:

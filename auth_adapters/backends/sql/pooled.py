@@ -7,10 +7,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from auth_adapters.backends.sql.coalescing import Coalescer
 from auth_adapters.backends.sql.connections import Connections, Lease, PoolFigures
 from auth_adapters.backends.sql.driver import Driver
-from auth_adapters.backends.sql.operations import Operations, Request, Work, run_work
+from auth_adapters.backends.sql.operations import LookUp, Operations, Request, Work, run_work
 from auth_adapters.backends.sql.owned import RunnerTransaction, Runs
+from auth_adapters.backends.sql.settling import settle
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
 from auth_adapters.errors import (
@@ -86,15 +88,17 @@ class PooledBackend(SqlVerbs):
             try:
                 self._operations = await self.prepare(lease.connection, layout)
             except BaseException as error:
-                await _settle(pool, lease, error)
+                await settle(pool, lease, error)
                 raise
             pool.release(lease)
         except BaseException:
             await pool.close()
             raise
         self._pool = pool
+        self._coalescer = self._coalescing(pool, self._driver)
         if self._replica is not None:
             self._reads = self._make_pool(self._replica)
+            self._coalesced_reads = self._coalescing(self._reads, self._replica)
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._reads) if pool is not None]
@@ -108,7 +112,7 @@ class PooledBackend(SqlVerbs):
         try:
             await self.create_all(lease.connection)
         except BaseException as error:
-            await _settle(pool, lease, error, dirty=True)
+            await settle(pool, lease, error, dirty=True)
             raise
         pool.release(lease)
 
@@ -119,7 +123,7 @@ class PooledBackend(SqlVerbs):
         try:
             await self._driver.begin(lease.connection, isolation)
         except BaseException as error:
-            await _settle(pool, lease, error, dirty=True)
+            await settle(pool, lease, error, dirty=True)
             raise
         return PooledTransaction(self, pool, lease)
 
@@ -129,7 +133,17 @@ class PooledBackend(SqlVerbs):
                 self._written()
             elif self._replica is not None and self._may_read_elsewhere():
                 return self._read(self._reads, self._replica, work)
-        return self._on(self._pool or self._opened(), self._driver, work)
+        pool = self._pool or self._opened()
+        if type(work) is LookUp and self._coalescer.gathers(work):
+            return self._coalescer.ask(work)
+        return self._on(pool, self._driver, work)
+
+    def _coalescing(self, pool: Connections, driver: Driver) -> Coalescer:
+        def ask(connection: Any, request: Request) -> Any:
+            self.statements += 1
+            return driver.ask(connection, request)
+
+        return Coalescer(pool, ask, partial(self._on, pool, driver))
 
     async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
         """An operation by itself: committed when it returns."""
@@ -147,7 +161,7 @@ class PooledBackend(SqlVerbs):
             else:
                 result = await self.run(driver, lease.connection, work)
         except BaseException as error:
-            await _settle(pool, lease, error, dirty=work.several)
+            await settle(pool, lease, error, dirty=work.several)
             if not isinstance(error, TransientError):
                 raise
             undone = error
@@ -184,6 +198,8 @@ class PooledBackend(SqlVerbs):
 
     async def _read(self, reads: Connections, replica: Driver, work: Work) -> Any:
         try:
+            if type(work) is LookUp and self._coalesced_reads.gathers(work):
+                return await self._coalesced_reads.ask(work)
             return await self._on(reads, replica, work)
         except (ConnectionFailedError, OperationTimeoutError, PoolTimeoutError):
             self._replica_rests_until = asyncio.get_running_loop().time() + REPLICA_PAUSE
@@ -223,7 +239,7 @@ class PooledTransaction(SqlVerbs):
         try:
             await self._driver.statement(self._lease.connection, "COMMIT")
         except BaseException as error:
-            await _settle(self._pool, self._lease, error, dirty=True)
+            await settle(self._pool, self._lease, error, dirty=True)
             raise
         self._pool.release(self._lease)
 
@@ -304,15 +320,3 @@ class DriverBound(RunnerTransaction):
     def _check_transaction(self) -> None:
         if not self._driver.in_transaction(self._connection):
             raise AdapterStateError("the bound connection is in no transaction: begin one on it first")
-
-
-async def _settle(pool: Connections, lease: Lease, error: BaseException, *, dirty: bool = False) -> None:
-    """Give back a connection after an error. dirty: it may be inside a transaction, which is undone first."""
-    if isinstance(error, ConnectionFailedError):
-        pool.discard(lease)
-    elif isinstance(error, OperationTimeoutError) or not isinstance(error, Exception):
-        pool.interrupted(lease)
-    elif dirty:
-        await asyncio.wait([pool.interrupted(lease)])
-    else:
-        pool.release(lease)

@@ -24,4 +24,5 @@ def pool_options(given: GivenOptions) -> PoolOptions:
         max_idle=given.seconds("max_idle", default=base.max_idle, least=0.001),
         max_lifetime=given.seconds("max_lifetime", default=base.max_lifetime, least=0.001),
         close_timeout=given.seconds("close_timeout", default=base.close_timeout),
+        coalesce=given.flag("coalesce") is not False,
     )

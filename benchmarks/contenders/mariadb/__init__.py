@@ -15,6 +15,7 @@ MARIADB: Final = Database(
         "orm": "mariadb.sqlalchemy_mariadb:MariadbOrm",
         "advanced-alchemy": "shared.advanced_alchemy:AdvancedAlchemy",
         "tortoise": "shared.tortoise_orm:TortoiseOrm",
+        "ours-alone": "shared.ours:OursAlone",
         OURS: "shared.ours:Ours",
     },
     floor="asyncmy",

@@ -15,6 +15,7 @@ POSTGRESQL: Final = Database(
         "fastapi-users": "shared.fastapi_users:FastapiUsersSqlalchemy",
         "advanced-alchemy": "shared.advanced_alchemy:AdvancedAlchemy",
         "tortoise": "shared.tortoise_orm:TortoiseOrm",
+        "ours-alone": "shared.ours:OursAlone",
         OURS: "shared.ours:Ours",
     },
     floor="asyncpg",

@@ -1,7 +1,7 @@
 """auth_adapters, as an application uses it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from auth_adapters import connect
 from benchmarks.contenders.shared.protocol import BUSY_SECONDS, Record, SignUp
@@ -13,10 +13,13 @@ class Ours:
     name = "auth_adapters"
     lacks: frozenset[str] = frozenset()
     weight = 5
+    on_server: ClassVar[dict[str, Any]] = {}
 
     async def open(self, target: str, connections: int) -> None:
         lite = target.startswith("sqlite:")
-        options: dict[str, Any] = {"busy_timeout": BUSY_SECONDS} if lite else {"pool_size": connections}
+        options: dict[str, Any] = (
+            {"busy_timeout": BUSY_SECONDS} if lite else {"pool_size": connections, **self.on_server}
+        )
         self.adapter = connect(target, **options)
         await self.adapter.open()
 
@@ -54,3 +57,10 @@ class Ours:
             account = await tx.create("account", {**data.account, "user_id": user["id"]})
             session = await tx.create("session", {**data.session, "user_id": user["id"]})
         return user, account, session
+
+
+class OursAlone(Ours):
+    """Every look-up a statement of its own, also where some wait together."""
+
+    name = "auth_adapters, coalesce=False"
+    on_server: ClassVar[dict[str, Any]] = {"coalesce": False}

@@ -75,7 +75,7 @@ TABLE = Table(
 
 
 def look_up(condition: Condition, **more: Any) -> Select:
-    return Select(table=TABLE, **({"columns": ("id", "token", "number"), "condition": condition} | more))
+    return Select(table=TABLE, **({"columns": ("id", "token", "agent", "number"), "condition": condition} | more))
 
 
 def compiled(statement: Select) -> Sql:
@@ -359,6 +359,31 @@ async def test_a_row_that_nobody_asked_for_is_given_to_nobody() -> None:
             tasks = await finds(db, "A", "b")
         assert await outcomes(tasks) == [[("id of A", "a", 1.0)], [("id of b", "b", 1.0)]]
         assert sorted(db.alones) == ["A", "b"]
+
+
+@pytest.mark.asyncio
+async def test_one_that_waits_without_company_is_told_its_error_at_once() -> None:
+    async with database() as db:
+        db.failures["bad"] = InvalidValueError("refused")
+        async with db.occupied():
+            tasks = await finds(db, "bad")
+        assert isinstance((await outcomes(tasks))[0], InvalidValueError)
+        assert db.asked == [["bad"]]
+
+
+@pytest.mark.asyncio
+async def test_a_later_gathering_goes_on_when_an_earlier_one_has_its_turn() -> None:
+    first, later = [f"a{number}" for number in range(MAX_TOGETHER + 1)], ["b", "c"]
+    async with database() as db:
+        db.go.clear()
+        async with db.occupied():
+            tasks = await finds(db, *first, *later)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        tasks += await finds(db, "d")
+        db.go.set()
+        assert await outcomes(tasks) == [rows_of(one) for one in (*first, *later, "d")]
+        assert db.asked == [first, [*later, "d"]]
 
 
 @pytest.mark.asyncio

@@ -135,7 +135,7 @@ class Coalescer:
         if found is None:
             return rows
         gathering.hand_out(found)
-        return list(found[work.value])
+        return found[work.value]
 
 
 class _OtherValueError(Exception):

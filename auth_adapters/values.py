@@ -223,7 +223,7 @@ def _structure(kind: ColumnKind, where: str, check: Convert, native: bool) -> Va
         length=None,
         store=check if native else store_text,
         compare=partial(_no_comparison, where),
-        load=None if native else _load,
+        load=_load if not native else None if kind == "json" else list,  # a row may be that of several callers
     )
 
 

@@ -11,48 +11,62 @@ from typing import Any
 
 import pytest
 
-from auth_adapters.backends.sql.coalescing import MAX_TOGETHER, Coalescer
+from auth_adapters.backends.sql.coalescing import Coalescer
 from auth_adapters.backends.sql.compiler import Sql
 from auth_adapters.backends.sql.connections import PoolOptions
 from auth_adapters.backends.sql.lookups import shape_of
 from auth_adapters.backends.sql.operations import LookUp, Request
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.errors import (
+    AdapterStateError,
     AuthAdapterError,
     ConnectionFailedError,
     InvalidValueError,
     OperationTimeoutError,
     PoolTimeoutError,
 )
-from auth_adapters.physical import AllOf, Column, Condition, JoinOne, Select, Table, TableIndex, Test
+from auth_adapters.physical import AllOf, Column, Condition, JoinOne, Order, PerParent, Select, Table, TableIndex, Test
 
 
 class Connector:
-    """Connections that are numbers, always well. alive: how many are open."""
+    """Connections that are numbers. failures: of the next ones. go: none is made or recovered before it is set."""
 
     def __init__(self) -> None:
         self.made = 0
-        self.alive = 0
+        self._open: set[int] = set()
+        self.recovered = 0
+        self.failures: list[Exception] = []
+        self.go = asyncio.Event()
+        self.go.set()
+
+    @property
+    def alive(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     async def connect(self) -> Any:
+        await self.go.wait()
+        if self.failures:
+            raise self.failures.pop()
         self.made += 1
-        self.alive += 1
+        self._open.add(self.made)
         return self.made
 
     async def ping(self, connection: Any) -> None:
         pass
 
     async def recover(self, connection: Any) -> None:
-        pass
+        await self.go.wait()
+        self.recovered += 1
 
     def is_alive(self, connection: Any) -> bool:
         return True
 
     async def close(self, connection: Any) -> None:
-        self.alive -= 1
+        self._open.discard(connection)
 
     def terminate(self, connection: Any) -> None:
-        self.alive -= 1
+        self._open.discard(connection)
 
 
 def column(name: str, kind: Any = "string") -> Column:
@@ -63,12 +77,19 @@ TABLE = Table(
     name="session",
     model="session",
     schema=None,
-    columns={name: column(name) for name in ("id", "token", "agent")} | {"number": column("number", "float")},
+    columns={
+        **{name: column(name) for name in ("id", "token", "agent")},
+        **{kind: column(kind, kind) for kind in ("string", "text", "integer", "float", "bytes", "uuid", "datetime")},
+        "number": column("number", "float"),
+    },
     primary_key=("id",),
     indexes=(
         TableIndex(name="one", columns=("token",), unique=True),
         TableIndex(name="two", columns=("agent",), unique=False),
         TableIndex(name="three", columns=("number",), unique=True),
+        TableIndex(name="four", columns=("agent", "number"), unique=True),
+        *(TableIndex(name=kind, columns=(kind,), unique=True) for kind in ("string", "text", "integer")),
+        *(TableIndex(name=kind, columns=(kind,), unique=True) for kind in ("float", "bytes", "uuid", "datetime")),
     ),
     foreign_keys=(),
 )
@@ -94,14 +115,13 @@ def of(value: str, shape: Any = SHAPE) -> LookUp:
 
 
 class Database:
-    """Has every token but those that begin with "no". stalls: nothing is answered before `go`."""
+    """Has every token but those that begin with "no". go: nothing is answered before it is set."""
 
     def __init__(self, **options: Any) -> None:
         self.connector = Connector()
         self.pool = Pool(self.connector, PoolOptions(**({"size": 1} | options)))
-        self.coalescer = Coalescer(self.pool, self.ask, self.alone)
+        self.coalescer = Coalescer(self.pool, self.ask)
         self.asked: list[list[str]] = []
-        self.alones: list[str] = []
         self.failures: dict[str, BaseException] = {}
         self.folds = False
         self.go = asyncio.Event()
@@ -115,20 +135,18 @@ class Database:
         for value in values:
             if value in self.failures:
                 raise self.failures[value]
-        return [(f"id of {v}", v.lower() if self.folds else v, 1.0) for v in values if not v.startswith("no")]
+        return [(f"id of {v}", v.lower() if self.folds else v, "", 1.0) for v in values if not v.startswith("no")]
 
-    async def alone(self, work: LookUp) -> Any:
-        self.alones.append(work.value)
+    async def find(self, value: str, shape: Any = SHAPE) -> Any:
+        """As a backend does it."""
+        work = of(value, shape)
+        if self.coalescer.gathers:
+            return await self.coalescer.ask(work)
         lease = self.pool.take() or await self.pool.acquire()
         try:
             return await self.ask(lease.connection, work)
         finally:
             self.pool.release(lease)
-
-    async def find(self, value: str, shape: Any = SHAPE) -> Any:
-        """As a backend does it."""
-        work = of(value, shape)
-        return await (self.coalescer.ask(work) if self.coalescer.gathers(work) else self.alone(work))
 
     @asynccontextmanager
     async def occupied(self) -> AsyncIterator[None]:
@@ -145,15 +163,22 @@ async def database(**options: Any) -> AsyncIterator[Database]:
     made = Database(**options)
     try:
         yield made
-        assert made.pool.figures.in_use == 0
-        assert not made.coalescer._gatherings
+        assert (made.pool.figures.in_use, made.pool.figures.waiting) == (0, 0)
+        assert not made.coalescer._waiting
     finally:
         async with asyncio.timeout(5):
             await made.pool.close()
+        assert made.connector.alive == 0
 
 
 def rows_of(value: str) -> list[Any]:
-    return [] if value.startswith("no") else [(f"id of {value}", value, 1.0)]
+    return [] if value.startswith("no") else [(f"id of {value}", value, "", 1.0)]
+
+
+async def turns(number: int = 4) -> None:
+    """Let others run."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 async def finds(db: Database, *values: str) -> list[asyncio.Task[Any]]:
@@ -169,256 +194,352 @@ async def outcomes(tasks: list[asyncio.Task[Any]]) -> list[Any]:
 
 
 @pytest.mark.asyncio
-async def test_those_who_wait_go_together_and_each_gets_its_own() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, "a", "b", "no", "b", "a")
-        assert await outcomes(tasks) == [rows_of(one) for one in ("a", "b", "no", "b", "a")]
-        assert db.asked == [["a", "b", "no"]]
-        assert not db.alones
+class TestTogether:
+    """Nothing goes wrong."""
+
+    async def test_those_who_wait_go_together_and_each_gets_its_own(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c", "b", "a")
+            assert await outcomes(tasks) == [rows_of(one) for one in "abcba"]
+            assert db.asked == [["a", "b", "c"]]
+
+    async def test_what_is_handed_out_is_nobody_elses(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "a", "a")
+            assert len({id(rows) for rows in await outcomes(tasks)}) == 3
+
+    async def test_who_need_not_wait_goes_alone(self) -> None:
+        async with database(size=2) as db:
+            assert await outcomes(await finds(db, "a", "b")) == [rows_of("a"), rows_of("b")]
+            assert db.asked == [["a"], ["b"]]
+
+    async def test_one_that_waits_without_company_sends_its_own_statement(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a")
+            assert await outcomes(tasks) == [rows_of("a")]
+            assert db.asked == [["a"]]
+
+    async def test_other_words_are_another_statement(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = [*await finds(db, "a", "b"), asyncio.create_task(db.find("x", OTHER))]
+                await asyncio.sleep(0)
+                assert db.pool.figures.waiting == 3
+            assert (await outcomes(tasks))[:2] == [rows_of("a"), rows_of("b")]
+            assert db.asked == [["a", "b"], ["x"]]
+
+    @pytest.mark.parametrize("alike", [False, True])
+    async def test_so_many_go_together_at_most(self, alike: bool) -> None:
+        values = ["a" if alike else f"token {number}" for number in range(2 * 65 + 3)]
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, *values)
+            assert await outcomes(tasks) == [rows_of(one) for one in values]
+            assert [len(asked) for asked in db.asked] == ([1, 1, 1] if alike else [65, 65, 3])
+
+    async def test_who_comes_when_the_statement_is_under_way_goes_with_the_next(self) -> None:
+        async with database() as db:
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "a", "b")
+            await turns()
+            assert db.asked == [["a", "b"]]
+            tasks += await finds(db, "c", "d")
+            db.go.set()
+            assert await outcomes(tasks) == [rows_of(one) for one in "abcd"]
+            assert db.asked == [["a", "b"], ["c", "d"]]
+
+    async def test_who_comes_meanwhile_does_not_wait_where_a_connection_is_idle(self) -> None:
+        async with database(size=2) as db:
+            async with db.occupied():
+                async with db.occupied():
+                    db.go.clear()
+                    tasks = await finds(db, "a", "b")
+                await turns()
+            tasks += await finds(db, "c")
+            assert db.asked == [["a", "b"], ["c"]]
+            db.go.set()
+            assert await outcomes(tasks) == [rows_of(one) for one in "abc"]
 
 
 @pytest.mark.asyncio
-async def test_what_is_handed_out_is_nobody_elses() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, "a", "a", "a")
-        found = await outcomes(tasks)
-        assert len({id(rows) for rows in found}) == 3
+class TestLeftOver:
+    """Who is not answered by another asks for itself."""
 
+    async def test_what_was_not_found_is_asked_for_alone(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "no", "b", "no more")
+            assert await outcomes(tasks) == [rows_of("a"), [], rows_of("b"), []]
+            assert db.asked == [["a", "no", "b", "no more"], ["no"], ["no more"]]
 
-@pytest.mark.asyncio
-async def test_who_need_not_wait_goes_alone() -> None:
-    async with database(size=2) as db:
-        assert await outcomes(await finds(db, "a", "b")) == [rows_of("a"), rows_of("b")]
-        assert db.asked == [["a"], ["b"]]
-        assert sorted(db.alones) == ["a", "b"]
+    async def test_what_the_first_did_not_find_is_asked_for_alone(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "no", "a")
+            assert await outcomes(tasks) == [[], rows_of("a")]
+            assert db.asked == [["no", "a"], ["no"]]
 
+    async def test_a_row_with_another_value_is_given_to_nobody_by_mistake(self) -> None:
+        async with database() as db:
+            db.folds = True
+            async with db.occupied():
+                tasks = await finds(db, "A", "a", "B")
+            found = await outcomes(tasks)
+            assert found[0] == [("id of A", "a", "", 1.0)]
+            assert found[2] == [("id of B", "b", "", 1.0)]
+            assert [row[1] for row in found[1]] == ["a", "a"]
+            assert db.asked == [["A", "a", "B"], ["A"], ["B"]]
 
-@pytest.mark.asyncio
-async def test_one_that_waits_without_company_sends_its_own_statement() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, "a")
-        assert await outcomes(tasks) == [rows_of("a")]
-        assert db.asked == [["a"]]
+    @pytest.mark.parametrize("values", [("bad", "a", "b"), ("a", "bad", "b")])
+    async def test_a_value_that_is_refused_fails_only_who_asked_for_it(self, values: tuple[str, ...]) -> None:
+        async with database() as db:
+            db.failures["bad"] = InvalidValueError("refused")
+            async with db.occupied():
+                tasks = await finds(db, *values)
+            for value, found in zip(values, await outcomes(tasks), strict=True):
+                if value == "bad":
+                    assert found is db.failures["bad"]
+                else:
+                    assert found == rows_of(value)
+            assert sorted(db.asked) == sorted([list(values), ["a"], ["b"], ["bad"]])
 
+    async def test_who_waited_alone_is_told_its_error_at_once(self) -> None:
+        async with database() as db:
+            db.failures["bad"] = InvalidValueError("refused")
+            async with db.occupied():
+                tasks = await finds(db, "bad")
+            assert await outcomes(tasks) == [db.failures["bad"]]
+            assert db.asked == [["bad"]]
 
-@pytest.mark.asyncio
-async def test_without_the_option_each_goes_alone() -> None:
-    async with database(coalesce=False) as db:
-        async with db.occupied():
-            tasks = await finds(db, "a", "b")
-        assert await outcomes(tasks) == [rows_of("a"), rows_of("b")]
-        assert db.asked == [["a"], ["b"]]
+    @pytest.mark.parametrize("error", [ConnectionFailedError("gone"), OperationTimeoutError("too long")])
+    async def test_a_connection_that_fails_is_the_error_of_the_one_whose_turn_it_was(
+        self, error: AuthAdapterError
+    ) -> None:
+        async with database() as db:
+            db.failures["b"] = error
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c")
+            await turns(3)
+            db.failures.clear()
+            assert await outcomes(tasks) == [error, rows_of("b"), rows_of("c")]
+            assert db.asked == [["a", "b", "c"], ["b"], ["c"]]
+            assert (db.connector.made, db.connector.recovered) == ((2, 0) if "gone" in str(error) else (1, 1))
 
-
-@pytest.mark.asyncio
-async def test_other_words_are_another_statement() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = [*await finds(db, "a", "b"), asyncio.create_task(db.find("x", OTHER))]
-            await asyncio.sleep(0)
-            assert db.pool.figures.waiting == 2
-        found = await outcomes(tasks)
-        assert found[:2] == [rows_of("a"), rows_of("b")]
-        assert db.asked == [["a", "b"], ["x"]]
-
-
-@pytest.mark.asyncio
-async def test_so_many_go_together_at_most() -> None:
-    values = [f"token {number}" for number in range(2 * MAX_TOGETHER + 5)]
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, *values)
-        assert await outcomes(tasks) == [rows_of(one) for one in values]
-        assert [len(asked) for asked in db.asked] == [MAX_TOGETHER + 1, MAX_TOGETHER + 1, 3]
-
-
-@pytest.mark.asyncio
-async def test_who_comes_when_the_statement_is_under_way_waits_for_the_next() -> None:
-    async with database() as db:
-        db.go.clear()
-        async with db.occupied():
-            tasks = await finds(db, "a", "b")
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert db.asked == [["a", "b"]]
-        tasks += await finds(db, "c", "d")
-        db.go.set()
-        assert await outcomes(tasks) == [rows_of(one) for one in "abcd"]
-        assert db.asked == [["a", "b"], ["c", "d"]]
-
-
-@pytest.mark.asyncio
-async def test_a_value_that_is_refused_fails_only_who_asked_for_it() -> None:
-    async with database() as db:
-        db.failures["bad"] = InvalidValueError("refused")
-        async with db.occupied():
-            tasks = await finds(db, "a", "bad", "b")
-        first, second, third = await outcomes(tasks)
-        assert (first, third) == (rows_of("a"), rows_of("b"))
-        assert isinstance(second, InvalidValueError)
-        assert sorted(db.alones) == ["a", "b", "bad"]
-
-
-@pytest.mark.asyncio
-async def test_a_value_that_is_refused_where_it_stood_in_line_for_all() -> None:
-    async with database() as db:
-        db.failures["bad"] = InvalidValueError("refused")
-        async with db.occupied():
-            tasks = await finds(db, "bad", "a", "b")
-        first, *others = await outcomes(tasks)
-        assert others == [rows_of("a"), rows_of("b")]
-        assert isinstance(first, InvalidValueError)
-
-
-@pytest.mark.parametrize("error", [ConnectionFailedError("gone"), OperationTimeoutError("too long")])
-@pytest.mark.asyncio
-async def test_of_a_connection_that_fails_everybody_is_told(error: AuthAdapterError) -> None:
-    async with database() as db:
-        db.failures["b"] = error
-        async with db.occupied():
+    async def test_a_connection_that_cannot_be_made_is_the_error_of_one(self) -> None:
+        async with database() as db:
+            lease = await db.pool.acquire()
             tasks = await finds(db, "a", "b", "c")
-        found = await outcomes(tasks)
-        assert [type(one) for one in found] == [type(error)] * 3
-        assert len({id(one) for one in found}) == 3
-        assert not db.alones
-        db.failures.clear()
-        assert await db.find("a") == rows_of("a")
+            db.connector.failures = [ConnectionFailedError("refused")]
+            db.pool.discard(lease)
+            found = await outcomes(tasks)
+            assert [type(one) for one in found] == [ConnectionFailedError, list, list]
+            assert db.asked == [["b", "c"]]
+
+    async def test_who_waits_is_not_held_up_by_a_connection_that_is_being_made(self) -> None:
+        async with database(size=2) as db:
+            first, second = await db.pool.acquire(), await db.pool.acquire()
+            tasks = await finds(db, "a", "b", "c")
+            db.connector.go.clear()
+            db.pool.discard(first)
+            await turns(2)
+            db.pool.release(second)
+            assert (await outcomes(tasks[1:])) == [rows_of("b"), rows_of("c")]
+            tasks += await finds(db, "d")
+            assert await outcomes(tasks[3:]) == [rows_of("d")]
+            assert not tasks[0].done()
+            db.connector.go.set()
+            assert await outcomes(tasks[:1]) == [rows_of("a")]
+            assert db.asked == [["b", "c"], ["d"], ["a"]]
 
 
 @pytest.mark.asyncio
-async def test_everybody_is_told_that_it_waited_in_vain() -> None:
-    async with database(acquire_timeout=0.05) as db:
-        async with db.occupied():
-            found = await outcomes(await finds(db, "a", "b"))
-        assert [type(one) for one in found] == [PoolTimeoutError] * 2
+class TestWaits:
+    """Everybody has its own time and its own place."""
 
+    async def test_each_waits_no_longer_than_it_was_told(self) -> None:
+        async with database(acquire_timeout=0.2) as db:
+            async with db.occupied():
+                tasks = await finds(db, "a")
+                await asyncio.sleep(0.1)
+                tasks += await finds(db, "b")
+                await asyncio.sleep(0.15)
+                assert [task.done() for task in tasks] == [True, False]
+            found = await outcomes(tasks)
+            assert isinstance(found[0], PoolTimeoutError)
+            assert found[1] == rows_of("b")
 
-@pytest.mark.asyncio
-async def test_who_comes_much_later_does_not_go_with_the_first() -> None:
-    async with database(acquire_timeout=0.2) as db:
-        async with db.occupied():
-            tasks = await finds(db, "a")
+    async def test_who_is_put_back_waits_no_longer_either(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with database(acquire_timeout=0.2) as db:
+            db.go.clear()
+            async with db.occupied():
+                start = loop.time()
+                tasks = await finds(db, "a", "b", "c")
+                await asyncio.sleep(0.05)
+            await turns()
+            assert db.asked == [["a", "b", "c"]]
             await asyncio.sleep(0.1)
-            tasks += await finds(db, "b", "c")
-            await asyncio.sleep(0.15)
-            assert tasks[0].done()
-        first, *others = await outcomes(tasks)
-        assert isinstance(first, PoolTimeoutError)
-        assert others == [rows_of("b"), rows_of("c")]
+            db.connector.go.clear()  # the connection is not recovered
+            tasks[0].cancel()
+            found = await outcomes(tasks)
+            assert [type(one) for one in found[1:]] == [PoolTimeoutError] * 2
+            assert 0.2 <= loop.time() - start < 0.3
+            db.connector.go.set()
+            db.go.set()
+            assert await db.find("a") == rows_of("a")
+
+    async def test_everybody_counts_among_those_who_wait(self) -> None:
+        async with database(max_waiting=3) as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c", "d")
+                assert db.pool.figures.waiting == 3
+                tasks[0].cancel()
+                await asyncio.sleep(0)
+            found = await outcomes(tasks)
+            assert isinstance(found[3], PoolTimeoutError)
+            assert found[1:3] == [rows_of("b"), rows_of("c")]
+
+    async def test_who_is_put_back_comes_before_who_came_later(self) -> None:
+        async with database() as db:
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "a", "no")
+            await turns()
+            tasks += [asyncio.create_task(db.find("x", OTHER))]
+            await turns()
+            db.go.set()
+            await outcomes(tasks)
+            assert db.asked == [["a", "no"], ["no"], ["x"]]
+
+    async def test_who_is_put_back_takes_what_came_free_meanwhile(self) -> None:
+        async with database(size=2) as db:
+            other = await db.pool.acquire()
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "no")
+            await turns()
+            db.pool.release(other)
+            assert db.pool.figures.idle == 1
+            tasks[0].cancel()
+            await turns()
+            assert db.asked == [["a", "b", "no"], ["b", "no"]]
+            db.go.set()
+            assert (await outcomes(tasks))[1:] == [rows_of("b"), []]
 
 
 @pytest.mark.asyncio
-async def test_the_first_leaves_while_it_stands_in_line() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, "a", "b", "c")
+class TestCancellation:
+    """Callers that leave."""
+
+    async def test_the_first_leaves_while_it_stands_in_line(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c")
+                tasks[0].cancel()
+                await asyncio.sleep(0)
+            found = await outcomes(tasks)
+            assert isinstance(found[0], asyncio.CancelledError)
+            assert found[1:] == [rows_of("b"), rows_of("c")]
+            assert db.asked == [["b", "c"]]
+
+    async def test_the_first_leaves_while_the_statement_is_under_way(self) -> None:
+        async with database() as db:
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c")
+            await turns()
             tasks[0].cancel()
             await asyncio.sleep(0)
-        found = await outcomes(tasks)
-        assert isinstance(found[0], asyncio.CancelledError)
-        assert found[1:] == [rows_of("b"), rows_of("c")]
+            db.go.set()
+            found = await outcomes(tasks)
+            assert isinstance(found[0], asyncio.CancelledError)
+            assert found[1:] == [rows_of("b"), rows_of("c")]
+            assert db.asked == [["a", "b", "c"], ["b", "c"]]
+            assert db.connector.recovered == 1
 
+    async def test_who_leaves_is_not_asked_for_and_disturbs_nobody(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c")
+                tasks[1].cancel()
+                await asyncio.sleep(0)
+            found = await outcomes(tasks)
+            assert isinstance(found[1], asyncio.CancelledError)
+            assert [found[0], found[2]] == [rows_of("a"), rows_of("c")]
+            assert db.asked == [["a", "c"]]
 
-@pytest.mark.asyncio
-async def test_the_first_leaves_while_the_statement_is_under_way() -> None:
-    async with database() as db:
-        db.go.clear()
-        async with db.occupied():
-            tasks = await finds(db, "a", "b", "c")
-        for _ in range(3):
-            await asyncio.sleep(0)
-        tasks[0].cancel()
-        await asyncio.sleep(0)
-        db.go.set()
-        found = await outcomes(tasks)
-        assert isinstance(found[0], asyncio.CancelledError)
-        assert found[1:] == [rows_of("b"), rows_of("c")]
-
-
-@pytest.mark.asyncio
-async def test_who_leaves_is_not_asked_for_and_disturbs_nobody() -> None:
-    async with database() as db:
-        async with db.occupied():
-            tasks = await finds(db, "a", "b", "c")
+    @pytest.mark.parametrize("number", [0, 1])
+    async def test_who_leaves_while_the_statement_is_under_way_disturbs_nobody(self, number: int) -> None:
+        values = ["a", "no"][:: 1 if number else -1]
+        async with database() as db:
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "x", *values)
+            await turns()
             tasks[1].cancel()
             await asyncio.sleep(0)
-        found = await outcomes(tasks)
-        assert isinstance(found[1], asyncio.CancelledError)
-        assert [found[0], found[2]] == [rows_of("a"), rows_of("c")]
-        assert db.asked == [["a", "c"]]
+            db.go.set()
+            found = await outcomes(tasks)
+            assert isinstance(found[1], asyncio.CancelledError)
+            assert [found[0], found[2]] == [rows_of("x"), rows_of(values[1])]
 
+    async def test_who_leaves_just_as_it_is_answered_leaves_nothing_behind(self) -> None:
+        async with database() as db:
+            db.go.clear()
+            async with db.occupied():
+                tasks = await finds(db, "a", "b", "c")
+            await turns()
+            tasks[0].add_done_callback(lambda _: tasks[1].cancel())
+            db.go.set()
+            found = await outcomes(tasks)
+            assert [found[0], found[2]] == [rows_of("a"), rows_of("c")]
 
-@pytest.mark.asyncio
-async def test_a_row_that_nobody_asked_for_is_given_to_nobody() -> None:
-    async with database() as db:
-        db.folds = True
-        async with db.occupied():
-            tasks = await finds(db, "A", "b")
-        assert await outcomes(tasks) == [[("id of A", "a", 1.0)], [("id of b", "b", 1.0)]]
-        assert sorted(db.alones) == ["A", "b"]
+    async def test_the_pool_is_closed_while_they_wait(self) -> None:
+        db = Database(close_timeout=0.02)
+        lease = await db.pool.acquire()
+        tasks = await finds(db, "a", "b")
+        await db.pool.close()
+        assert [type(one) for one in await outcomes(tasks)] == [AdapterStateError] * 2
+        db.pool.release(lease)
+        assert db.connector.alive == 0
 
-
-@pytest.mark.asyncio
-async def test_one_that_waits_without_company_is_told_its_error_at_once() -> None:
-    async with database() as db:
-        db.failures["bad"] = InvalidValueError("refused")
-        async with db.occupied():
-            tasks = await finds(db, "bad")
-        assert isinstance((await outcomes(tasks))[0], InvalidValueError)
-        assert db.asked == [["bad"]]
-
-
-@pytest.mark.asyncio
-async def test_a_later_gathering_goes_on_when_an_earlier_one_has_its_turn() -> None:
-    first, later = [f"a{number}" for number in range(MAX_TOGETHER + 1)], ["b", "c"]
-    async with database() as db:
+    async def test_the_pool_is_closed_while_the_statement_is_under_way(self) -> None:
+        db = Database(close_timeout=0.02)
         db.go.clear()
         async with db.occupied():
-            tasks = await finds(db, *first, *later)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        tasks += await finds(db, "d")
+            tasks = await finds(db, "a", "b")
+        await turns()
+        db.failures["a"] = ConnectionFailedError("closed")
+        await db.pool.close()
         db.go.set()
-        assert await outcomes(tasks) == [rows_of(one) for one in (*first, *later, "d")]
-        assert db.asked == [first, [*later, "d"]]
+        assert [type(one) for one in await outcomes(tasks)] == [ConnectionFailedError, AdapterStateError]
+        assert db.connector.alive == 0
+        assert not db.coalescer._waiting
 
+    async def test_callers_come_and_go_as_they_please(self) -> None:
+        chance = random.Random(7)
+        async with database(size=3) as db:
 
-@pytest.mark.asyncio
-async def test_the_pool_is_closed_while_they_wait() -> None:
-    db = Database(close_timeout=0.02)
-    lease = await db.pool.acquire()
-    tasks = await finds(db, "a", "b")
-    await db.pool.close()
-    found = await outcomes(tasks)
-    assert all(isinstance(one, AuthAdapterError) for one in found)
-    db.pool.release(lease)
-    assert db.connector.alive == 0
+            async def visitor(number: int) -> None:
+                for _ in range(30):
+                    value = f"{chance.choice(['no', 'yes', 'yes', 'yes', 'bad'])} {chance.randrange(5)}"
+                    task = asyncio.create_task(db.find(value))
+                    await turns(chance.randrange(4))
+                    if chance.random() < 0.2:
+                        task.cancel()
+                    with suppress(asyncio.CancelledError, InvalidValueError, ConnectionFailedError):
+                        assert await task == rows_of(value), number
+                        assert not value.startswith("bad")
 
-
-@pytest.mark.asyncio
-async def test_callers_come_and_go_as_they_please() -> None:
-    chance = random.Random(7)
-    async with database(size=3) as db:
-
-        async def visitor(number: int) -> None:
-            for _ in range(30):
-                value = f"{chance.choice(['no', 'yes', 'bad'])} {chance.randrange(5)}"
-                task = asyncio.create_task(db.find(value))
-                for _ in range(chance.randrange(4)):
-                    await asyncio.sleep(0)
-                if chance.random() < 0.2:
-                    task.cancel()
-                with suppress(asyncio.CancelledError, InvalidValueError):
-                    assert await task == rows_of(value), number
-                    assert not value.startswith("bad")
-
-        db.failures |= {f"bad {number}": InvalidValueError("refused") for number in range(5)}
-        async with asyncio.timeout(20):
-            await asyncio.gather(*(visitor(number) for number in range(40)))
-        assert len(db.asked) < 40 * 30
+            db.failures |= {f"bad {number}": InvalidValueError("refused") for number in range(4)}
+            db.failures["bad 4"] = ConnectionFailedError("gone")
+            async with asyncio.timeout(20):
+                await asyncio.gather(*(visitor(number) for number in range(40)))
+            assert len(db.asked) < 40 * 30
 
 
 @pytest.mark.parametrize(
@@ -431,6 +552,9 @@ async def test_callers_come_and_go_as_they_please() -> None:
         look_up(Test("token", "gt", 0)),
         look_up(Test("token", "in", 0)),
         look_up(Test("token", "is_null")),
+        look_up(Test("token", "eq", 1)),
+        look_up(TOKEN, per_parent=PerParent("agent", 1)),
+        *(look_up(Test(kind, "eq", 0), columns=("id", kind)) for kind in ("float", "bytes", "uuid", "datetime")),
         look_up(AllOf((TOKEN, Test("agent", "eq", 1)))),
         look_up(TOKEN, limit=1),
         look_up(TOKEN, offset=1),
@@ -450,3 +574,25 @@ def test_a_join_goes_along() -> None:
     shape = shape_of(look_up(TOKEN, joins=(join,)), compiled)
     assert shape is not None
     assert shape.at == 1
+
+
+@pytest.mark.parametrize("kind", ["string", "text", "integer"])
+def test_values_that_come_back_as_they_were_sent_go_together(kind: str) -> None:
+    shape = shape_of(look_up(Test(kind, "eq", 0), columns=("id", kind)), compiled)
+    assert shape is not None
+    assert shape.at == 1
+
+
+def test_the_statement_of_all_is_made_once_and_keeps_the_order() -> None:
+    made: list[Select] = []
+
+    def compile_select(statement: Select) -> Sql:
+        made.append(statement)
+        return compiled(statement)
+
+    shape = shape_of(look_up(TOKEN, order=(Order("agent"),)), compile_select)
+    assert shape is not None
+    assert not made
+    for _ in range(2):
+        assert shape.asked(["a", "b"])[1] == (["a", "b"],)
+    assert [one.order for one in made] == [(Order("agent"),)]

@@ -1,151 +1,114 @@
 """Look-ups of one shape that wait for a connection at the same moment travel as one statement.
 
-The first that has to wait stands in line for all. Who asks for another record in the same words before its turn comes
-goes with it, and is handed the rows that hold its own value; nothing else can reach it. What goes wrong with the
-statement of all may be the doing of one value: then each asks alone, unless it is the connection that failed.
+Each stands in line by itself. The one whose turn comes takes along those that still wait with the same words, and
+answers them; each is handed the rows that hold its own value, and nothing else can reach it. Who is not answered, for
+whatever reason, goes back to its place in line and asks alone, as if nothing had been.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from copy import copy
-from time import monotonic
-from typing import Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from typing import Any, Final
 
-from auth_adapters.backends.sql.connections import Connections
+from auth_adapters.backends.sql.connections import Lease
 from auth_adapters.backends.sql.lookups import Shape
 from auth_adapters.backends.sql.operations import LookUp, Request
+from auth_adapters.backends.sql.pool import Pool, Ticket
 from auth_adapters.backends.sql.settling import settle
-from auth_adapters.errors import AdapterStateError, ConnectionFailedError, OperationTimeoutError, PoolTimeoutError
+from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, OperationTimeoutError
 from auth_adapters.physical import Row
 
 __all__ = ["Coalescer"]
 
-Outcome: TypeAlias = list[Row] | None
-"""The rows of one look-up; None where it has to ask alone."""
-MAX_TOGETHER: Final = 64
-JOINING: Final = 0.1
-"""Of the time for which the first waits: who comes later would be told too early that it has waited in vain."""
-SHARED: Final = (AdapterStateError, ConnectionFailedError, OperationTimeoutError, PoolTimeoutError)
-"""Errors that are none of a look-up's own doing: everybody is told."""
+MAX_TAKEN: Final = 64
+"""So many are taken along at most."""
 
 
-class Gathering:
-    """Look-ups that will go with the one that stands in line. until: when the next ones make another."""
+class Waiting(Ticket):
+    """A look-up in line. tried: it was taken along once without being answered, and goes alone from now on."""
 
-    __slots__ = ("_size", "_waiting", "until")
+    __slots__ = ("rows", "tried", "value")
 
-    def __init__(self, until: float) -> None:
-        self.until: float = until
-        self._size = 0
-        self._waiting: dict[Any, list[asyncio.Future[Outcome]]] = {}
-
-    @property
-    def full(self) -> bool:
-        """Whether no more may go with it."""
-        return self._size >= MAX_TOGETHER
-
-    def join(self, value: Any, future: "asyncio.Future[Outcome]") -> None:
-        """One more."""
-        self._size += 1
-        self._waiting.setdefault(value, []).append(future)
-
-    @property
-    def wanted(self) -> list[Any]:
-        """The values that somebody still waits for."""
-        return [value for value, futures in self._waiting.items() if not all(one.done() for one in futures)]
-
-    def hand_out(self, found: dict[Any, list[Row]]) -> None:
-        """To each the rows of its value."""
-        for value, futures in self._waiting.items():
-            for future in futures:
-                if not future.done():
-                    future.set_result(list(found.get(value, ())))
-
-    def dissolve(self, error: BaseException) -> None:
-        """Tell everybody of an error that is everybody's; after any other each goes alone."""
-        for futures in self._waiting.values():
-            for future in futures:
-                if future.done():
-                    continue
-                if isinstance(error, SHARED):
-                    future.set_exception(copy(error))
-                else:
-                    future.set_result(None)
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value: Any = value
+        self.tried: bool = False
+        self.rows: list[Row] = []
 
 
 class Coalescer:
-    """For the look-ups on one pool. ask: a request on a connection. alone: a look-up by itself, from the beginning."""
+    """For the look-ups on one pool. ask: a request on a connection."""
 
-    def __init__(
-        self,
-        pool: Connections,
-        ask: Callable[[Any, Request], Awaitable[Any]],
-        alone: Callable[[LookUp], Awaitable[Any]],
-    ) -> None:
+    def __init__(self, pool: Pool, ask: Callable[[Any, Request], Awaitable[list[Row]]]) -> None:
         self._pool = pool
         self._ask = ask
-        self._alone = alone
-        self._joining = pool.acquire_timeout * JOINING
-        self._gatherings: dict[Shape, Gathering] = {}
+        self._waiting: dict[Shape, dict[Waiting, None]] = {}
 
-    def gathers(self, work: LookUp) -> bool:
-        """Whether the look-up goes with others: some are about to go, or it would have to wait anyway."""
-        return work.shape in self._gatherings or self._pool.crowded
+    @property
+    def gathers(self) -> bool:
+        """Whether a look-up that comes now would have to wait."""
+        return self._pool.crowded
 
     async def ask(self, work: LookUp) -> list[Row]:
-        """The rows of one look-up, of which `gathers` was true a moment ago."""
-        gathering = self._gatherings.get(work.shape)
-        if gathering is None or gathering.full or monotonic() >= gathering.until:
-            rows = await self._lead(work)
-        else:
-            future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-            gathering.join(work.value, future)
-            rows = await future
-        if rows is None:
-            rows = await self._alone(work)
+        """The rows of one look-up. Raises what asking alone would raise."""
+        own = Waiting(work.value)
+        self._waiting.setdefault(work.shape, {})[own] = None
+        try:
+            lease = await self._pool.acquire_unless_served(own)
+        finally:
+            self._forget(work.shape, [own])
+        if lease is None:
+            return own.rows
+        taken = [] if own.tried else self._take_along(work.shape)
+        try:
+            rows = await self._ask_together(lease, work, taken) if taken else []
+            if not rows:
+                rows = await self._ask(lease.connection, work)
+        except BaseException as error:
+            self._put_back(work.shape, taken, again=not isinstance(error, Exception))
+            await settle(self._pool, lease, error)
+            raise
+        self._pool.release(lease)
         return rows
 
-    async def _lead(self, work: LookUp) -> Outcome:
-        """Stand in line for all, then ask for all."""
-        gathering = self._gatherings[work.shape] = Gathering(monotonic() + self._joining)
+    async def _ask_together(self, lease: Lease, work: LookUp, taken: list[Waiting]) -> list[Row]:
+        """Answer those that were taken along, or put them back. What was found of the look-up's own, if anything."""
+        values = list(dict.fromkeys([work.value, *(one.value for one in taken)]))
+        found: dict[Any, list[Row]] = {value: [] for value in values}
         try:
-            lease = await self._pool.acquire()
-        except BaseException as error:
-            gathering.dissolve(error)
+            rows = await self._ask(lease.connection, Request(*work.shape.asked(values)))
+        except (ConnectionFailedError, OperationTimeoutError):
             raise
-        finally:
-            if self._gatherings.get(work.shape) is gathering:
-                del self._gatherings[work.shape]
-        wanted = gathering.wanted
-        try:
-            if not wanted:
-                rows: list[Row] = await self._ask(lease.connection, work)
-                found = None
-            else:
-                values = list(dict.fromkeys([work.value, *wanted]))
-                rows = await self._ask(lease.connection, Request(*work.shape.asked(values)))
-                found = _by_value(rows, work.shape.at, values)
-        except BaseException as error:
-            gathering.dissolve(error)
-            await settle(self._pool, lease, error)
-            if not wanted or not isinstance(error, Exception) or isinstance(error, SHARED):
-                raise
-            return None
-        self._pool.release(lease)
-        if found is None:
-            return rows
-        gathering.hand_out(found)
+        except AuthAdapterError:  # perhaps of one value alone
+            rows = []
+        for row in rows:
+            value = row[work.shape.at]
+            if value in found:  # else the database compares in a way that is not ours
+                found[value].append(row)
+        for one in taken:
+            one.rows = list(found[one.value])
+            if one.rows:
+                self._pool.serve(one)
+        self._put_back(work.shape, taken)
         return found[work.value]
 
+    def _take_along(self, shape: Shape) -> list[Waiting]:
+        """Those that wait with the same words, out of the line."""
+        taken = list(islice(self._waiting.get(shape, ()), MAX_TAKEN))
+        self._forget(shape, taken)
+        return [one for one in taken if self._pool.withdraw(one)]
 
-class _OtherValueError(Exception):
-    """A row came back with a value that nobody asked for: the database compares in a way that is not ours."""
+    def _put_back(self, shape: Shape, taken: Sequence[Waiting], *, again: bool = False) -> None:
+        """Those that were not answered, into the line. again: another may answer them, for it was not their doing."""
+        left = [one for one in taken if one.withdrawn]
+        for one in left:
+            one.tried = not again
+        if left and again:
+            self._waiting.setdefault(shape, {}).update(dict.fromkeys(left))
+        self._pool.put_back(left)
 
-
-def _by_value(rows: list[Row], at: int, values: list[Any]) -> dict[Any, list[Row]]:
-    found: dict[Any, list[Row]] = {value: [] for value in values}
-    for row in rows:
-        if row[at] not in found:
-            raise _OtherValueError
-        found[row[at]].append(row)
-    return found
+    def _forget(self, shape: Shape, ended: Sequence[Waiting]) -> None:
+        waiting = self._waiting.get(shape, {})
+        for one in ended:
+            waiting.pop(one, None)
+        if not waiting:
+            self._waiting.pop(shape, None)

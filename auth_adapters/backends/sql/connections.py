@@ -10,7 +10,7 @@ __all__ = ["Connections", "Connector", "Lease", "PoolFigures", "PoolOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolOptions:
-    """Bounds of a pool; times in seconds. Look-ups that wait together count as one caller.
+    """Bounds of a pool; times in seconds.
 
     size: connections at most. acquire_timeout: how long a caller waits for one. max_waiting: how many callers may wait.
     connect_timeout: for making one. ping_after: one that was idle for so long is tried before use. max_idle: one that
@@ -31,9 +31,7 @@ class PoolOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFigures:
-    """A pool at one moment, for monitoring. Look-ups that wait together count as one caller.
-
-    wait_time: seconds, of all callers that had to wait since it was opened.
+    """A pool at one moment, for monitoring. wait_time: seconds, of all callers that had to wait since it was opened.
     acquired, waited, timeouts, opened, lost, failures: how often since then a connection was taken, was waited for, was
     not had in time, was made, was found dead, could not be made.
     """
@@ -85,16 +83,6 @@ class Connections(Protocol):
     @property
     def figures(self) -> PoolFigures:
         """How it is doing."""
-        ...
-
-    @property
-    def acquire_timeout(self) -> float:
-        """Seconds that a caller waits for a connection."""
-        ...
-
-    @property
-    def crowded(self) -> bool:
-        """Whether who needs a connection now has to wait, and may go together with others that wait."""
         ...
 
     def take(self) -> "Lease | None":

@@ -50,16 +50,6 @@ class ForeignPool:
             failures=0,
         )
 
-    @property
-    def acquire_timeout(self) -> float:
-        """Seconds that a caller waits for a connection."""
-        return self._timeout
-
-    @property
-    def crowded(self) -> bool:
-        """Never: who waits in its owner's pool, and in what order, is for that to say."""
-        return False
-
     def take(self) -> Lease | None:
         """Nothing: its owner's pool is asked each time."""
         return None

@@ -43,5 +43,5 @@ def shape_of(statement: Select, compile_select: Callable[[Select], Sql]) -> Shap
         statement.table.columns[test.column].kind not in TOLD_APART
     ):
         return None
-    many = replace(statement, condition=Test(test.column, "in", 0), order=())
+    many = replace(statement, condition=Test(test.column, "in", 0))
     return Shape(many, statement.columns.index(test.column), compile_select)

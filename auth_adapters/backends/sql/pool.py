@@ -6,7 +6,7 @@ comes back, before anybody who asks later.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeAlias
@@ -14,13 +14,29 @@ from typing import Any, Final, TypeAlias
 from auth_adapters.backends.sql.connections import Connector, Lease, PoolFigures, PoolOptions
 from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Ticket"]
 
-Waiter: TypeAlias = tuple[float, asyncio.Future[Lease | None]]
-"""Until when, and what is handed over: a lease, or None for a place in which to make a connection."""
+
+class Served:
+    """That a caller in line needs no connection any more."""
+
+
+SERVED: Final = Served()
+Waiter: TypeAlias = tuple[float, asyncio.Future[Lease | Served | None]]
+"""Until when, and what is handed over: a lease, None for a place in which to make a connection, or `SERVED`."""
 
 RECOVERY: Final = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
+
+
+class Ticket:
+    """A caller in line that others may know. withdrawn: another sees to it, meanwhile or for good."""
+
+    __slots__ = ("waiter", "withdrawn")
+
+    def __init__(self) -> None:
+        self.waiter: Waiter | None = None
+        self.withdrawn: bool = False
 
 
 class Pool:
@@ -61,14 +77,14 @@ class Pool:
         )
 
     @property
-    def acquire_timeout(self) -> float:
-        """Seconds that a caller waits for a connection."""
-        return self._options.acquire_timeout
+    def coalesces(self) -> bool:
+        """Whether look-ups that wait for it may go together."""
+        return self._options.coalesce
 
     @property
     def crowded(self) -> bool:
-        """Whether who needs a connection now has to wait, and may go together with others that wait."""
-        return self._options.coalesce and bool(self._waiters or not (self._idle or self._has_room()))
+        """Whether who needs a connection now has to wait."""
+        return bool(self._waiters or not (self._idle or self._has_room()))
 
     def take(self) -> Lease | None:
         """An idle connection that can be used as it is, if there is one and nobody waits."""
@@ -87,17 +103,26 @@ class Pool:
 
         Raises `PoolTimeoutError` after `acquire_timeout`, or at once where too many wait, and what making one raises.
         """
+        lease = await self.acquire_unless_served(None)
+        assert lease is not None
+        return lease
+
+    async def acquire_unless_served(self, ticket: Ticket | None) -> Lease | None:
+        """A connection as by `acquire`, or None once `serve` was called for the ticket."""
         self._check_open()
         started = monotonic()
         try:
             while True:
-                if self._waiters or not (self._idle or self._has_room()):
-                    waiter = self._stand_in_line()
+                if self.crowded:
+                    waiter = self._stand_in_line(ticket)
                     try:
-                        lease = await waiter[1]
+                        granted = await waiter[1]
                     except BaseException:
                         self._leave_line(waiter)
                         raise
+                    if isinstance(granted, Served):
+                        return None
+                    lease = granted
                     if lease is not None and monotonic() < lease.fresh_until:
                         break  # it comes straight from the one before
                 elif self._idle:
@@ -119,11 +144,13 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._leased) + self._reserved < self._options.size
 
-    def _stand_in_line(self) -> Waiter:
+    def _stand_in_line(self, ticket: Ticket | None) -> Waiter:
         if len(self._waiters) >= self._options.max_waiting:
             self._timeouts += 1
             raise PoolTimeoutError(f"{self._options.max_waiting} callers wait for a connection already (max_waiting)")
         waiter: Waiter = (monotonic() + self._options.acquire_timeout, self._loop.create_future())
+        if ticket is not None:
+            ticket.waiter = waiter
         self._waiters.append(waiter)
         self._waited += 1
         if self._alarm is None:
@@ -137,6 +164,44 @@ class Pool:
         else:
             with suppress(ValueError):
                 self._waiters.remove(waiter)
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Take a caller out of the line, to `serve` it or to `put_back`; False if it does not wait there."""
+        waiter = ticket.waiter
+        if waiter is None or ticket.withdrawn or waiter[1].done():
+            return False
+        self._waiters.remove(waiter)
+        ticket.withdrawn = True
+        return True
+
+    def serve(self, ticket: Ticket) -> None:
+        """A withdrawn caller needs no connection any more."""
+        ticket.withdrawn = False
+        if ticket.waiter is not None and not ticket.waiter[1].done():
+            ticket.waiter[1].set_result(SERVED)
+
+    def put_back(self, tickets: Sequence[Ticket]) -> None:
+        """Withdrawn callers that were not served are first in line again, and wait no longer than they would have."""
+        back = [ticket.waiter for ticket in tickets if ticket.withdrawn and ticket.waiter is not None]
+        for ticket in tickets:
+            ticket.withdrawn = False
+        if not back:
+            return
+        self._waiters.extendleft(reversed(back))
+        if self._closed:
+            self._turn_away()
+            return
+        while self._waiters and self._idle:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                lease = self._idle.pop()
+                self._leased.add(lease)
+                waiter.set_result(lease)
+        while self._waiters and self._has_room():
+            self._room()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._expire()
 
     def _expire(self) -> None:
         """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""
@@ -157,8 +222,10 @@ class Pool:
                 )
             self._waiters.popleft()
 
-    def _give_back(self, granted: Lease | None) -> None:
+    def _give_back(self, granted: Lease | Served | None) -> None:
         """What was granted to a caller that no longer wants it."""
+        if isinstance(granted, Served):
+            return
         if granted is None:
             self._reserved -= 1
             self._room()
@@ -326,16 +393,20 @@ class Pool:
         if self._closed:
             raise AdapterStateError("the adapter was closed")
 
+    def _turn_away(self) -> None:
+        """The pool is closed: tell all who wait."""
+        for _, waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(AdapterStateError("the adapter was closed"))
+        self._waiters.clear()
+
     async def close(self) -> None:
         """Refuse new callers, wait for what is under way up to `close_timeout`, end every connection."""
         self._closed = True
         for timer in (self._timer, self._alarm):
             if timer is not None:
                 timer.cancel()
-        for _, waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(AdapterStateError("the adapter was closed"))
-        self._waiters.clear()
+        self._turn_away()
         while self._idle:
             self._retire(self._idle.pop())
         try:

@@ -12,6 +12,7 @@ from auth_adapters.backends.sql.connections import Connections, Lease, PoolFigur
 from auth_adapters.backends.sql.driver import Driver
 from auth_adapters.backends.sql.operations import LookUp, Operations, Request, Work, run_work
 from auth_adapters.backends.sql.owned import RunnerTransaction, Runs
+from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.settling import settle
 from auth_adapters.backends.sql.verbs import SqlVerbs
 from auth_adapters.capabilities import Capabilities, Storage
@@ -49,6 +50,7 @@ class PooledBackend(SqlVerbs):
         self._make_pool = make_pool
         self._pool: Connections | None = None
         self._reads: Connections | None = None
+        self._coalescers: dict[Connections, Coalescer] = {}
         self._writers: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._replica_rests_until = 0.0
         self._layout = Layout(tables={})
@@ -82,7 +84,8 @@ class PooledBackend(SqlVerbs):
 
     async def open(self, layout: Layout) -> None:
         self._layout = layout
-        pool = self._make_pool(self._driver)
+        self._coalescers.clear()
+        pool = self._made(self._driver)
         try:
             lease = await pool.acquire()
             try:
@@ -95,10 +98,8 @@ class PooledBackend(SqlVerbs):
             await pool.close()
             raise
         self._pool = pool
-        self._coalescer = self._coalescing(pool, self._driver)
         if self._replica is not None:
-            self._reads = self._make_pool(self._replica)
-            self._coalesced_reads = self._coalescing(self._reads, self._replica)
+            self._reads = self._made(self._replica)
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._reads) if pool is not None]
@@ -133,17 +134,25 @@ class PooledBackend(SqlVerbs):
                 self._written()
             elif self._replica is not None and self._may_read_elsewhere():
                 return self._read(self._reads, self._replica, work)
-        pool = self._pool or self._opened()
-        if type(work) is LookUp and self._coalescer.gathers(work):
-            return self._coalescer.ask(work)
-        return self._on(pool, self._driver, work)
+        return self._sent(self._pool or self._opened(), self._driver, work)
 
-    def _coalescing(self, pool: Connections, driver: Driver) -> Coalescer:
+    def _sent(self, pool: Connections, driver: Driver, work: Work) -> Coroutine[Any, Any, Any]:
+        """An operation by itself, or a look-up with others like it."""
+        if type(work) is LookUp and (coalescer := self._coalescers.get(pool)) is not None and coalescer.gathers:
+            return coalescer.ask(work)
+        return self._on(pool, driver, work)
+
+    def _made(self, driver: Driver) -> Connections:
+        """A new pool, and what coalesces the look-ups on it, if it is one of ours."""
+
         def ask(connection: Any, request: Request) -> Any:
             self.statements += 1
             return driver.ask(connection, request)
 
-        return Coalescer(pool, ask, partial(self._on, pool, driver))
+        pool = self._make_pool(driver)
+        if isinstance(pool, Pool) and pool.coalesces:
+            self._coalescers[pool] = Coalescer(pool, ask)
+        return pool
 
     async def _on(self, pool: Connections, driver: Driver, work: Work, attempt: int = 1) -> Any:
         """An operation by itself: committed when it returns."""
@@ -198,14 +207,12 @@ class PooledBackend(SqlVerbs):
 
     async def _read(self, reads: Connections, replica: Driver, work: Work) -> Any:
         try:
-            if type(work) is LookUp and self._coalesced_reads.gathers(work):
-                return await self._coalesced_reads.ask(work)
-            return await self._on(reads, replica, work)
+            return await self._sent(reads, replica, work)
         except (ConnectionFailedError, OperationTimeoutError, PoolTimeoutError):
             self._replica_rests_until = asyncio.get_running_loop().time() + REPLICA_PAUSE
         except TransientError:
             pass  # what the primary is doing got in its way
-        return await self._on(self._opened(), self._driver, work)
+        return await self._sent(self._opened(), self._driver, work)
 
 
 class PooledTransaction(SqlVerbs):

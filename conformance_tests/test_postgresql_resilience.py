@@ -47,6 +47,11 @@ class OutsidePostgreSQL(Outside):
         'ALTER TABLE "user" DROP COLUMN shoe_size',
         'CREATE INDEX ON "user" (name)',
     )
+    loose_changes = (
+        "ALTER TABLE person ALTER email TYPE char(20)",
+        """CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        ALTER TABLE person ALTER email TYPE varchar(255) COLLATE loose""",
+    )
     harmful_change = 'ALTER TABLE "user" DROP COLUMN image'
 
     def run(self, sql: str) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ import pytest
 from auth_adapters.backends.sql.coalescing import Coalescer
 from auth_adapters.backends.sql.compiler import Sql
 from auth_adapters.backends.sql.connections import PoolOptions
-from auth_adapters.backends.sql.lookups import shape_of
+from auth_adapters.backends.sql.lookups import Shape, shape_of
 from auth_adapters.backends.sql.operations import LookUp, Request
 from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.errors import (
@@ -25,7 +25,7 @@ from auth_adapters.errors import (
     OperationTimeoutError,
     PoolTimeoutError,
 )
-from auth_adapters.physical import AllOf, Column, Condition, JoinOne, Order, PerParent, Select, Table, TableIndex, Test
+from auth_adapters.physical import Column, Select, Table, TableIndex, Test
 
 
 class Connector:
@@ -69,45 +69,31 @@ class Connector:
         self._open.discard(connection)
 
 
-def column(name: str, kind: Any = "string") -> Column:
-    return Column(name=name, field=name, kind=kind, nullable=False)
+def column(name: str) -> Column:
+    return Column(name=name, field=name, kind="string", nullable=False)
 
 
 TABLE = Table(
     name="session",
     model="session",
     schema=None,
-    columns={
-        **{name: column(name) for name in ("id", "token", "agent")},
-        **{kind: column(kind, kind) for kind in ("string", "text", "integer", "float", "bytes", "uuid", "datetime")},
-        "number": column("number", "float"),
-    },
+    columns={name: column(name) for name in ("id", "token")},
     primary_key=("id",),
-    indexes=(
-        TableIndex(name="one", columns=("token",), unique=True),
-        TableIndex(name="two", columns=("agent",), unique=False),
-        TableIndex(name="three", columns=("number",), unique=True),
-        TableIndex(name="four", columns=("agent", "number"), unique=True),
-        *(TableIndex(name=kind, columns=(kind,), unique=True) for kind in ("string", "text", "integer")),
-        *(TableIndex(name=kind, columns=(kind,), unique=True) for kind in ("float", "bytes", "uuid", "datetime")),
-    ),
+    indexes=(TableIndex(name="one", columns=("token",), unique=True),),
     foreign_keys=(),
 )
 
 
-def look_up(condition: Condition, **more: Any) -> Select:
-    return Select(table=TABLE, **({"columns": ("id", "token", "agent", "number"), "condition": condition} | more))
+def shape(column: str) -> Shape:
+    """The look-ups by one column, in words that no database reads."""
+    statement = Select(table=TABLE, columns=("id", "token"), condition=Test(column, "eq", 0))
+    found = shape_of(statement, lambda _: Sql(f"many of {column}", lambda values: values))
+    assert found is not None
+    return found
 
 
-def compiled(statement: Select) -> Sql:
-    return Sql(f"many of {statement.condition}", lambda values: values)
-
-
-TOKEN = Test("token", "eq", 0)
-SHAPE = shape_of(look_up(TOKEN), compiled)
-OTHER = shape_of(look_up(Test("id", "eq", 0)), compiled)
-assert SHAPE is not None
-assert OTHER is not None
+SHAPE = shape("token")
+OTHER = shape("id")
 
 
 def of(value: str, shape: Any = SHAPE) -> LookUp:
@@ -135,7 +121,7 @@ class Database:
         for value in values:
             if value in self.failures:
                 raise self.failures[value]
-        return [(f"id of {v}", v.lower() if self.folds else v, "", 1.0) for v in values if not v.startswith("no")]
+        return [(f"id of {v}", v.lower() if self.folds else v) for v in values if not v.startswith("no")]
 
     async def find(self, value: str, shape: Any = SHAPE) -> Any:
         """As a backend does it."""
@@ -172,7 +158,7 @@ async def database(**options: Any) -> AsyncIterator[Database]:
 
 
 def rows_of(value: str) -> list[Any]:
-    return [] if value.startswith("no") else [(f"id of {value}", value, "", 1.0)]
+    return [] if value.startswith("no") else [(f"id of {value}", value)]
 
 
 async def turns(number: int = 4) -> None:
@@ -289,8 +275,8 @@ class TestLeftOver:
             async with db.occupied():
                 tasks = await finds(db, "A", "a", "B")
             found = await outcomes(tasks)
-            assert found[0] == [("id of A", "a", "", 1.0)]
-            assert found[2] == [("id of B", "b", "", 1.0)]
+            assert found[0] == [("id of A", "a")]
+            assert found[2] == [("id of B", "b")]
             assert [row[1] for row in found[1]] == ["a", "a"]
             assert db.asked == [["A", "a", "B"], ["A"], ["B"]]
 
@@ -540,59 +526,3 @@ class TestCancellation:
             async with asyncio.timeout(20):
                 await asyncio.gather(*(visitor(number) for number in range(40)))
             assert len(db.asked) < 40 * 30
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        look_up(Test("agent", "eq", 0)),
-        look_up(Test("number", "eq", 0)),
-        look_up(Test("token", "eq", 0, insensitive=True)),
-        look_up(Test("token", "eq", 0, negated=True)),
-        look_up(Test("token", "gt", 0)),
-        look_up(Test("token", "in", 0)),
-        look_up(Test("token", "is_null")),
-        look_up(Test("token", "eq", 1)),
-        look_up(TOKEN, per_parent=PerParent("agent", 1)),
-        *(look_up(Test(kind, "eq", 0), columns=("id", kind)) for kind in ("float", "bytes", "uuid", "datetime")),
-        look_up(AllOf((TOKEN, Test("agent", "eq", 1)))),
-        look_up(TOKEN, limit=1),
-        look_up(TOKEN, offset=1),
-        look_up(TOKEN, columns=("id",)),
-        look_up(
-            TOKEN, joins=(JoinOne(table=TABLE, column="id", target_column="id", columns=("id",), condition=TOKEN),)
-        ),
-    ],
-    ids=lambda statement: str(statement.condition),
-)
-def test_what_is_more_than_one_value_of_a_unique_column_goes_alone(statement: Select) -> None:
-    assert shape_of(statement, compiled) is None
-
-
-def test_a_join_goes_along() -> None:
-    join = JoinOne(table=TABLE, column="id", target_column="id", columns=("id",), condition=AllOf(()))
-    shape = shape_of(look_up(TOKEN, joins=(join,)), compiled)
-    assert shape is not None
-    assert shape.at == 1
-
-
-@pytest.mark.parametrize("kind", ["string", "text", "integer"])
-def test_values_that_come_back_as_they_were_sent_go_together(kind: str) -> None:
-    shape = shape_of(look_up(Test(kind, "eq", 0), columns=("id", kind)), compiled)
-    assert shape is not None
-    assert shape.at == 1
-
-
-def test_the_statement_of_all_is_made_once_and_keeps_the_order() -> None:
-    made: list[Select] = []
-
-    def compile_select(statement: Select) -> Sql:
-        made.append(statement)
-        return compiled(statement)
-
-    shape = shape_of(look_up(TOKEN, order=(Order("agent"),)), compile_select)
-    assert shape is not None
-    assert not made
-    for _ in range(2):
-        assert shape.asked(["a", "b"])[1] == (["a", "b"],)
-    assert [one.order for one in made] == [(Order("agent"),)]

@@ -41,6 +41,11 @@ class OutsideMySQL(Outside):
         "ALTER TABLE `user` MODIFY COLUMN image longtext",
         "ALTER TABLE `user` DROP COLUMN shoe_size",
     )
+    loose_changes = (
+        "ALTER TABLE person MODIFY email varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL",
+        "ALTER TABLE person MODIFY email varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+        "ALTER TABLE person MODIFY email char(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+    )
     harmful_change = "ALTER TABLE `user` DROP COLUMN image"
 
     def run(self, sql: str) -> list[tuple[str, ...]]:

@@ -21,6 +21,8 @@ class Outside(ABC):
     harmless_changes: tuple[str, ...]
     harmful_change: str
     """Changes of the table "user" that the schema does not know of."""
+    loose_changes: tuple[str, ...]
+    """Changes of "person", statements between semicolons, after which it takes more e-mail addresses for one."""
 
     def __init__(self, server: Server) -> None:
         self.server = server

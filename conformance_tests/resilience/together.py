@@ -1,4 +1,4 @@
-"""Look-ups that wait for a connection together, on real servers: each finds its own, whatever happens to the others."""
+"""Look-ups that wait for a connection, on real servers: each finds its own, whatever happens to the others."""
 
 import asyncio
 import random
@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from auth_adapters import SESSION, USER, Adapter, BackendAdapter, BackendError
+from auth_adapters import (
+    SESSION,
+    USER,
+    Adapter,
+    BackendAdapter,
+    BackendError,
+    ConnectionFailedError,
+    Field,
+    Model,
+    Schema,
+)
 from conformance_tests.resilience.lost import nothing_leaked, works_again
 from conformance_tests.resilience.outside import Outside, figures, patience, until
 
@@ -26,6 +36,20 @@ def statements(db: Adapter) -> int:
     backend: Any = db.backend
     sent: int = backend.statements
     return sent
+
+
+PEOPLE = Schema(
+    {
+        "person": Model(
+            fields={
+                "email": Field("string", unique=True),
+                "roles": Field("string[]", default=list),
+                "seats": Field("integer[]", default=list),
+                "data": Field("json", required=False),
+            }
+        )
+    }
+)
 
 
 async def sign_in(db: Adapter, tokens: list[str]) -> None:
@@ -123,7 +147,23 @@ class TestLookUpsTogether:
             await asyncio.gather(*(visit(number) for number in range(60)))
             await nothing_leaked(db, outside, 2)
 
-    async def test_connections_that_are_cut_are_a_typed_error_for_those_who_shared_them(self, outside: Outside) -> None:
+    async def test_a_connection_that_is_cut_is_the_error_of_one(self, outside: Outside) -> None:
+        tokens = [f"token {number}" for number in range(30)]
+        async with patience(), outside.connect(pool_size=1) as db:
+            await sign_in(db, tokens)
+            with pytest.raises(ConnectionFailedError):
+                async with db.transaction() as tx:
+                    looking = [asyncio.create_task(check(db, token, tokens)) for token in tokens]
+                    await until(lambda: figures(db).waiting == len(tokens))
+                    await asyncio.to_thread(outside.terminate_connections)
+                    await tx.count(USER)
+            outcomes = await asyncio.gather(*looking, return_exceptions=True)
+            failed = [one for one in outcomes if one is not None]
+            assert len(failed) <= 1
+            assert all(isinstance(one, BackendError) for one in failed)
+            await nothing_leaked(db, outside, 1)
+
+    async def test_connections_that_are_cut_again_and_again(self, outside: Outside) -> None:
         tokens = [f"token {number}" for number in range(20)]
         async with patience(), outside.connect(pool_size=2) as db:
             await sign_in(db, tokens)
@@ -131,9 +171,9 @@ class TestLookUpsTogether:
 
             async def visit(number: int) -> None:
                 nonlocal found
-                for round_ in range(40):
+                for turn in range(40):
                     try:
-                        await check(db, tokens[(number + round_) % 20], tokens)
+                        await check(db, tokens[(number + turn) % 20], tokens)
                     except BackendError:
                         await asyncio.sleep(0.01)
                     else:
@@ -148,6 +188,46 @@ class TestLookUpsTogether:
             await works_again(db)
             await asyncio.gather(*(check(db, token, tokens) for token in tokens))
             await nothing_leaked(db, outside, 2)
+
+    async def test_a_table_that_compares_otherwise_answers_as_it_does_to_each_alone(self, outside: Outside) -> None:
+        asked = ["Ada@x", "ada@x", "ADA@x", "ada@x ", "ada@x  ", "bob"]
+        for change in outside.loose_changes:
+            async with patience(), outside.connect(pool_size=1, schema=PEOPLE) as db:
+                await db.create_tables()
+                for statement in change.split(";"):
+                    outside.run(statement)
+                await db.create("person", {"email": "ada@x"})
+                alone = [await db.find_one("person", {"email": email}) for email in asked]
+                assert sum(one is not None for one in alone) > 1, change
+                async with db.transaction():
+                    looking = [asyncio.create_task(db.find_one("person", {"email": email})) for email in asked]
+                    await until(lambda db=db: figures(db).waiting == len(asked))  # type: ignore[misc]
+                assert await asyncio.gather(*looking) == alone, change
+                outside.run("DROP TABLE person")
+
+    async def test_lists_belong_to_who_asked_for_them(self, outside: Outside) -> None:
+        async with patience(), outside.connect(pool_size=1, schema=PEOPLE) as db:
+            await db.create_tables()
+            ada = await db.create("person", {"email": "ada", "roles": ["member"], "seats": [1], "data": {"a": [1]}})
+            async with db.transaction():
+                looking = [asyncio.create_task(db.find_one("person", {"email": "ada"})) for _ in range(3)]
+                await until(lambda: figures(db).waiting == len(looking))
+            first, *others = await asyncio.gather(*looking)
+            assert first == ada
+            assert first is not None
+            first["roles"].append("admin")
+            first["seats"].append(2)
+            first["data"]["a"].append(2)
+            assert others == [ada, ada]
+
+    async def test_a_replica_answers_them_together_too(self, outside: Outside) -> None:
+        tokens = [f"token {number}" for number in range(30)]
+        async with patience(), outside.connect(pool_size=2, read_url=outside.url) as db:
+            await sign_in(db, tokens)
+            before, taken = statements(db), figures(db).acquired
+            await asyncio.gather(*(check(db, token, tokens) for token in tokens))
+            assert figures(db).acquired == taken
+            assert statements(db) - before < len(tokens) / 2
 
     async def test_a_table_that_is_changed_meanwhile_is_used_as_it_is_now(self, outside: Outside) -> None:
         tokens = [f"token {number}" for number in range(20)]

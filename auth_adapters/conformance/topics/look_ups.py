@@ -9,12 +9,18 @@ from auth_adapters.conformance.topic import Connect, make_session, make_user
 from auth_adapters.conformance.topics.atomic_verbs import COUNTERS
 from auth_adapters.conformance.topics.atomicity import Race
 from auth_adapters.protocols import Adapter
+from auth_adapters.schema.composition import Schema
+from auth_adapters.schema.fields import Field
+from auth_adapters.schema.models import Model
 
 __all__ = ["TestLookUpsAtOnce"]
 
 ALIKE = ("token", "Token", "TOKEN", "token ", " token", "tok%n", "tok_n", "tokén", "toke\u0301n", "token,token")
 """Values that something on the way may take for one another."""
 STORED = ALIKE[::2]
+MEMBERS = Schema(
+    {"member": Model(fields={"name": Field("string", unique=True), "roles": Field("string[]"), "data": Field("json")})}
+)
 
 
 async def session_of(adapter: Adapter, token: str) -> None:
@@ -74,10 +80,13 @@ class TestLookUpsAtOnce(Race):
         assert await together(*(add(one) for one in racers)) == [True] * len(racers)
 
     async def test_each_has_its_own_of_the_same_record(self, connect: Connect, width: int) -> None:
-        racers = await self.racing(connect, width)
-        user = await make_user(racers[0])
-        got = await together(*(one.find_one("user", {"id": user["id"]}) for one in racers))
-        assert got == [user] * len(racers)
+        racers = await self.racing(connect, width, MEMBERS)
+        member = await racers[0].create("member", {"name": "ada", "roles": ["guest"], "data": {"seen": []}})
+        got = await together(*(one.find_one("member", {"name": "ada"}) for one in racers))
+        assert got == [member] * len(racers)
         for number, one in enumerate(got):
             one["name"] = f"{number}"
-        assert len({one["name"] for one in got}) == len(racers)
+            one["roles"].append(f"{number}")
+            one["data"]["seen"].append(number)
+        for number, one in enumerate(got):
+            assert (one["name"], one["roles"], one["data"]) == (f"{number}", ["guest", f"{number}"], {"seen": [number]})

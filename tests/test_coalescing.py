@@ -29,13 +29,15 @@ from auth_adapters.physical import Column, Select, Table, TableIndex, Test
 
 
 class Connector:
-    """Connections that are numbers. failures: of the next ones. go: none is made or recovered before it is set."""
+    """Connections that are numbers. failures: of the next ones. go, well: none is made, none recovered, before it is set."""
 
     def __init__(self) -> None:
         self.made = 0
         self._open: set[int] = set()
         self.recovered = 0
         self.failures: list[Exception] = []
+        self.well = asyncio.Event()
+        self.well.set()
         self.go = asyncio.Event()
         self.go.set()
 
@@ -56,7 +58,7 @@ class Connector:
         pass
 
     async def recover(self, connection: Any) -> None:
-        await self.go.wait()
+        await self.well.wait()
         self.recovered += 1
 
     def is_alive(self, connection: Any) -> bool:
@@ -151,6 +153,7 @@ async def database(**options: Any) -> AsyncIterator[Database]:
         yield made
         assert (made.pool.figures.in_use, made.pool.figures.waiting) == (0, 0)
         assert not made.coalescer._waiting
+        assert not made.pool._waiters
     finally:
         async with asyncio.timeout(5):
             await made.pool.close()
@@ -293,6 +296,25 @@ class TestLeftOver:
                     assert found == rows_of(value)
             assert sorted(db.asked) == sorted([list(values), ["a"], ["b"], ["bad"]])
 
+    async def test_who_was_taken_along_once_goes_alone_from_then_on(self) -> None:
+        async with database() as db:
+            db.failures["bad"] = InvalidValueError("refused")
+            async with db.occupied():
+                tasks = await finds(db, "a", "bad")
+            await turns(3)
+            tasks += await finds(db, "c", "d")
+            assert await outcomes(tasks) == [rows_of("a"), db.failures["bad"], rows_of("c"), rows_of("d")]
+            assert db.asked == [["a", "bad"], ["a"], ["bad"], ["c", "d"]]
+
+    async def test_the_first_fails_when_the_others_have_been_answered(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "no", "a", "b")
+            await turns(2)
+            db.failures["no"] = ConnectionFailedError("gone")
+            assert await outcomes(tasks) == [db.failures["no"], rows_of("a"), rows_of("b")]
+            assert db.asked == [["no", "a", "b"], ["no"]]
+
     async def test_who_waited_alone_is_told_its_error_at_once(self) -> None:
         async with database() as db:
             db.failures["bad"] = InvalidValueError("refused")
@@ -369,12 +391,12 @@ class TestWaits:
             await turns()
             assert db.asked == [["a", "b", "c"]]
             await asyncio.sleep(0.1)
-            db.connector.go.clear()  # the connection is not recovered
+            db.connector.well.clear()  # the connection is not recovered
             tasks[0].cancel()
             found = await outcomes(tasks)
             assert [type(one) for one in found[1:]] == [PoolTimeoutError] * 2
             assert 0.2 <= loop.time() - start < 0.3
-            db.connector.go.set()
+            db.connector.well.set()
             db.go.set()
             assert await db.find("a") == rows_of("a")
 
@@ -401,20 +423,45 @@ class TestWaits:
             await outcomes(tasks)
             assert db.asked == [["a", "no"], ["no"], ["x"]]
 
-    async def test_who_is_put_back_takes_what_came_free_meanwhile(self) -> None:
+    async def test_who_is_put_back_too_late_is_told_at_once(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with database(acquire_timeout=0.2) as db:
+            db.go.clear()
+            async with db.occupied():
+                start = loop.time()
+                tasks = await finds(db, "a", "b")
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
+            later = asyncio.create_task(db.find("x", OTHER))
+            await asyncio.sleep(0.1)
+            db.connector.well.clear()
+            tasks[0].cancel()
+            found = await outcomes(tasks)
+            assert isinstance(found[1], PoolTimeoutError)
+            assert 0.25 <= loop.time() - start < 0.3
+            db.connector.well.set()
+            db.go.set()
+            assert await outcomes([later]) == [rows_of("x")]
+
+    @pytest.mark.parametrize("lost", [False, True])
+    async def test_who_is_put_back_takes_what_came_free_meanwhile(self, lost: bool) -> None:
         async with database(size=2) as db:
             other = await db.pool.acquire()
             db.go.clear()
             async with db.occupied():
-                tasks = await finds(db, "a", "b", "no")
+                tasks = await finds(db, "a", "b", "c")
             await turns()
-            db.pool.release(other)
-            assert db.pool.figures.idle == 1
+            if lost:
+                db.pool.discard(other)
+            else:
+                db.pool.release(other)
+            db.connector.well.clear()  # the connection of the first does not come back
             tasks[0].cancel()
             await turns()
-            assert db.asked == [["a", "b", "no"], ["b", "no"]]
+            assert db.asked == [["a", "b", "c"], ["b", "c"]]
+            db.connector.well.set()
             db.go.set()
-            assert (await outcomes(tasks))[1:] == [rows_of("b"), []]
+            assert (await outcomes(tasks))[1:] == [rows_of("b"), rows_of("c")]
 
 
 @pytest.mark.asyncio
@@ -446,6 +493,21 @@ class TestCancellation:
             assert found[1:] == [rows_of("b"), rows_of("c")]
             assert db.asked == [["a", "b", "c"], ["b", "c"]]
             assert db.connector.recovered == 1
+
+    async def test_the_first_leaves_when_the_others_have_been_answered(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "no", "a", "b")
+            await turns(2)
+            db.go.clear()
+            await turns()
+            assert db.asked == [["no", "a", "b"], ["no"]]
+            tasks[0].cancel()
+            await turns()
+            db.go.set()
+            found = await outcomes(tasks)
+            assert isinstance(found[0], asyncio.CancelledError)
+            assert found[1:] == [rows_of("a"), rows_of("b")]
 
     async def test_who_leaves_is_not_asked_for_and_disturbs_nobody(self) -> None:
         async with database() as db:

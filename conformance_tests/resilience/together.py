@@ -212,7 +212,9 @@ class TestLookUpsTogether:
             async with db.transaction():
                 looking = [asyncio.create_task(db.find_one("person", {"email": "ada"})) for _ in range(3)]
                 await until(lambda: figures(db).waiting == len(looking))
+                before = statements(db)
             first, *others = await asyncio.gather(*looking)
+            assert statements(db) == before + 1
             assert first == ada
             assert first is not None
             first["roles"].append("admin")

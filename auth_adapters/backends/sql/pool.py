@@ -168,7 +168,7 @@ class Pool:
     def withdraw(self, ticket: Ticket) -> bool:
         """Take a caller out of the line, to `serve` it or to `put_back`; False if it does not wait there."""
         waiter = ticket.waiter
-        if waiter is None or ticket.withdrawn or waiter[1].done():
+        if waiter is None or waiter[1].done():
             return False
         self._waiters.remove(waiter)
         ticket.withdrawn = True
@@ -182,8 +182,10 @@ class Pool:
 
     def put_back(self, tickets: Sequence[Ticket]) -> None:
         """Withdrawn callers that were not served are first in line again, and wait no longer than they would have."""
-        back = [ticket.waiter for ticket in tickets if ticket.withdrawn and ticket.waiter is not None]
+        back: list[Waiter] = []
         for ticket in tickets:
+            if ticket.withdrawn and ticket.waiter is not None and not ticket.waiter[1].done():
+                back.append(ticket.waiter)
             ticket.withdrawn = False
         if not back:
             return

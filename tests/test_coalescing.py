@@ -29,7 +29,7 @@ from auth_adapters.physical import Column, Select, Table, TableIndex, Test
 
 
 class Connector:
-    """Connections that are numbers. failures: of the next ones. go, well: none is made, none recovered, before it is set."""
+    """Connections that are numbers. failures: of the next. go, well: none is made, none recovered before it is set."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -299,10 +299,12 @@ class TestLeftOver:
     async def test_who_was_taken_along_once_goes_alone_from_then_on(self) -> None:
         async with database() as db:
             db.failures["bad"] = InvalidValueError("refused")
+            db.go.clear()
             async with db.occupied():
                 tasks = await finds(db, "a", "bad")
-            await turns(3)
+            await turns()
             tasks += await finds(db, "c", "d")
+            db.go.set()
             assert await outcomes(tasks) == [rows_of("a"), db.failures["bad"], rows_of("c"), rows_of("d")]
             assert db.asked == [["a", "bad"], ["a"], ["bad"], ["c", "d"]]
 

@@ -43,6 +43,8 @@ class Stored(Written):
 class MySQLOperations(Operations):
     """The operations on either server; errors are completed with the table that was written."""
 
+    coalesced = True
+
     def __init__(self, layout: Layout, server: Server) -> None:
         self._mysql = MySQLCompiler(layout, mariadb=server.mariadb)
         self._mariadb = server.mariadb

@@ -44,6 +44,8 @@ class Upserted(Request):
 class PostgreSQLOperations(Operations):
     """Most verbs are one statement; errors name their constraint, so none is looked into."""
 
+    coalesced = True
+
     def __init__(self, layout: Layout) -> None:
         self._postgresql = PostgreSQLCompiler(layout)
         super().__init__(self._postgresql, layout, explains=False)

@@ -177,6 +177,9 @@ async def _run_request(request: Request, execute: Callable[[Request], Awaitable[
 class Operations:
     """The operations of one layout. explains: whether errors of foreign keys are looked into by further statements."""
 
+    coalesced: ClassVar[bool] = False
+    """Whether look-ups are told apart from other requests, for those who can ask several at once."""
+
     def __init__(self, compiler: SqlCompiler, layout: Layout, *, explains: bool) -> None:
         self._compiler = compiler
         self._layout = layout
@@ -222,7 +225,8 @@ class Operations:
         return LookUp(sql.text, sql.parameters(values), shape, values[0])
 
     def _compile_select(self, statement: Select) -> tuple[Sql, Shape | None]:
-        return self._compiler.select(statement), shape_of(statement, self._compiler.select)
+        sql = self._compiler.select(statement)
+        return sql, shape_of(statement, self._compiler.select) if self.coalesced else None
 
     def count(self, statement: Count, values: Values) -> Work:
         """How many rows match."""

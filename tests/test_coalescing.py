@@ -153,7 +153,7 @@ async def database(**options: Any) -> AsyncIterator[Database]:
         yield made
         assert (made.pool.figures.in_use, made.pool.figures.waiting) == (0, 0)
         assert not made.coalescer._waiting
-        assert not made.pool._waiters
+        assert not made.pool._line
     finally:
         async with asyncio.timeout(5):
             await made.pool.close()

@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any, Final
 
 from auth_adapters.backends.sql.connections import Lease
+from auth_adapters.backends.sql.line import Caller
 from auth_adapters.backends.sql.lookups import Shape
 from auth_adapters.backends.sql.operations import LookUp, Request
-from auth_adapters.backends.sql.pool import Pool, Ticket
+from auth_adapters.backends.sql.pool import Pool
 from auth_adapters.backends.sql.settling import settle
 from auth_adapters.errors import AuthAdapterError, ConnectionFailedError, OperationTimeoutError
 from auth_adapters.physical import Row
@@ -23,7 +24,7 @@ MAX_TAKEN: Final = 64
 """So many are taken along at most."""
 
 
-class Waiting(Ticket):
+class Waiting(Caller):
     """A look-up in line. tried: it was taken along once without being answered, and goes alone from now on."""
 
     __slots__ = ("rows", "tried", "value")

@@ -6,37 +6,18 @@ comes back, before anybody who asks later.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Iterable
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from auth_adapters.backends.sql.connections import Connector, Lease, PoolFigures, PoolOptions
-from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError, PoolTimeoutError
+from auth_adapters.backends.sql.line import SERVED, Caller, Granted, Line, Served
+from auth_adapters.errors import AdapterStateError, AuthAdapterError, ConnectionFailedError
 
-__all__ = ["Pool", "Ticket"]
-
-
-class Served:
-    """That a caller in line needs no connection any more."""
-
-
-SERVED: Final = Served()
-Waiter: TypeAlias = tuple[float, asyncio.Future[Lease | Served | None]]
-"""Until when, and what is handed over: a lease, None for a place in which to make a connection, or `SERVED`."""
+__all__ = ["Pool"]
 
 RECOVERY: Final = 5.0
 """Seconds that an interrupted connection is given to become usable again."""
-
-
-class Ticket:
-    """A caller in line that others may know. withdrawn: another sees to it, meanwhile or for good."""
-
-    __slots__ = ("waiter", "withdrawn")
-
-    def __init__(self) -> None:
-        self.waiter: Waiter | None = None
-        self.withdrawn: bool = False
 
 
 class Pool:
@@ -48,15 +29,14 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._ping_after = options.ping_after
         self._idle: deque[Lease] = deque()
-        self._waiters: deque[Waiter] = deque()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._line = Line(options)
         self._leased: set[Lease] = set()
         self._reserved = 0
         self._closed = False
         self._all_back: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._acquired = self._waited = self._timeouts = self._opened = self._lost = self._failures = 0
+        self._acquired = self._opened = self._lost = self._failures = 0
         self._wait_time = 0.0
 
     @property
@@ -66,11 +46,11 @@ class Pool:
             size=len(self._idle) + len(self._leased) + self._reserved,
             in_use=len(self._leased) + self._reserved,
             idle=len(self._idle),
-            waiting=sum(not waiter.done() for _, waiter in self._waiters),
+            waiting=self._line.waiting,
             wait_time=self._wait_time,
             acquired=self._acquired,
-            waited=self._waited,
-            timeouts=self._timeouts,
+            waited=self._line.waited,
+            timeouts=self._line.timeouts,
             opened=self._opened,
             lost=self._lost,
             failures=self._failures,
@@ -84,11 +64,11 @@ class Pool:
     @property
     def crowded(self) -> bool:
         """Whether who needs a connection now has to wait."""
-        return bool(self._waiters or not (self._idle or self._has_room()))
+        return bool(self._line or not (self._idle or self._has_room()))
 
     def take(self) -> Lease | None:
         """An idle connection that can be used as it is, if there is one and nobody waits."""
-        if not self._idle or self._waiters or self._closed:
+        if not self._idle or self._line or self._closed:
             return None
         lease = self._idle[-1]
         if monotonic() >= lease.fresh_until or not self._connector.is_alive(lease.connection):
@@ -103,26 +83,20 @@ class Pool:
 
         Raises `PoolTimeoutError` after `acquire_timeout`, or at once where too many wait, and what making one raises.
         """
-        lease = await self.acquire_unless_served(None)
+        lease = await self.acquire_unless_served(Caller())
         assert lease is not None
         return lease
 
-    async def acquire_unless_served(self, ticket: Ticket | None) -> Lease | None:
-        """A connection as by `acquire`, or None once `serve` was called for the ticket."""
+    async def acquire_unless_served(self, caller: Caller) -> Lease | None:
+        """A connection as by `acquire`, or None once the caller was served while it stood in line."""
         self._check_open()
         started = monotonic()
         try:
             while True:
                 if self.crowded:
-                    waiter = self._stand_in_line(ticket)
-                    try:
-                        granted = await waiter[1]
-                    except BaseException:
-                        self._leave_line(waiter)
-                        raise
-                    if isinstance(granted, Served):
+                    lease = await self._turn(caller)
+                    if isinstance(lease, Served):
                         return None
-                    lease = granted
                     if lease is not None and monotonic() < lease.fresh_until:
                         break  # it comes straight from the one before
                 elif self._idle:
@@ -144,87 +118,43 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._leased) + self._reserved < self._options.size
 
-    def _stand_in_line(self, ticket: Ticket | None) -> Waiter:
-        if len(self._waiters) >= self._options.max_waiting:
-            self._timeouts += 1
-            raise PoolTimeoutError(f"{self._options.max_waiting} callers wait for a connection already (max_waiting)")
-        waiter: Waiter = (monotonic() + self._options.acquire_timeout, self._loop.create_future())
-        if ticket is not None:
-            ticket.waiter = waiter
-        self._waiters.append(waiter)
-        self._waited += 1
-        if self._alarm is None:
-            self._alarm = self._loop.call_later(self._options.acquire_timeout, self._expire)
-        return waiter
+    async def _turn(self, caller: Caller) -> Granted:
+        try:
+            return await self._line.stand(caller)
+        except asyncio.CancelledError:
+            granted = caller.granted
+            if granted is not None and granted.done() and not granted.cancelled() and granted.exception() is None:
+                self._give_back(granted.result())  # it came just as the caller left
+            raise
 
-    def _leave_line(self, waiter: Waiter) -> None:
-        granted = waiter[1]
-        if granted.done() and not granted.cancelled() and granted.exception() is None:
-            self._give_back(granted.result())
-        else:
-            with suppress(ValueError):
-                self._waiters.remove(waiter)
+    # ----- callers that another sees to
 
-    def withdraw(self, ticket: Ticket) -> bool:
-        """Take a caller out of the line, to `serve` it or to `put_back`; False if it does not wait there."""
-        waiter = ticket.waiter
-        if waiter is None or waiter[1].done():
-            return False
-        self._waiters.remove(waiter)
-        ticket.withdrawn = True
-        return True
+    def withdraw(self, caller: Caller) -> bool:
+        """Take one out of the line, to `serve` it or to `put_back`; False if it does not wait there."""
+        return self._line.withdraw(caller)
 
-    def serve(self, ticket: Ticket) -> None:
-        """A withdrawn caller needs no connection any more."""
-        ticket.withdrawn = False
-        if ticket.waiter is not None and not ticket.waiter[1].done():
-            ticket.waiter[1].set_result(SERVED)
+    def serve(self, caller: Caller) -> None:
+        """One that was withdrawn needs no connection any more."""
+        caller.withdrawn = False
+        if caller.waits:
+            caller.hand(SERVED)
 
-    def put_back(self, tickets: Sequence[Ticket]) -> None:
-        """Withdrawn callers that were not served are first in line again, and wait no longer than they would have."""
-        back: list[Waiter] = []
-        for ticket in tickets:
-            if ticket.withdrawn and ticket.waiter is not None and not ticket.waiter[1].done():
-                back.append(ticket.waiter)
-            ticket.withdrawn = False
-        if not back:
+    def put_back(self, callers: Iterable[Caller]) -> None:
+        """Those withdrawn that were not served are first in line again, and wait no longer than they would have."""
+        if not self._line.put_back(callers):
             return
-        self._waiters.extendleft(reversed(back))
         if self._closed:
-            self._turn_away()
+            self._line.close()
             return
-        while self._waiters and self._idle:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                lease = self._idle.pop()
-                self._leased.add(lease)
-                waiter.set_result(lease)
-        while self._waiters and self._has_room():
+        while self._idle and (first := self._line.first()) is not None:
+            lease = self._idle.pop()
+            self._leased.add(lease)
+            first.hand(lease)
+        while self._line and self._has_room():
             self._room()
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._expire()
+        self._line.expire()
 
-    def _expire(self) -> None:
-        """Tell those who waited too long. All wait equally long, so one timer, for the first in line, will do."""
-        now = monotonic()
-        self._alarm = None
-        while self._waiters:
-            deadline, waiter = self._waiters[0]
-            if not waiter.done():
-                if deadline > now:
-                    self._alarm = self._loop.call_later(deadline - now, self._expire)
-                    return
-                self._timeouts += 1
-                waiter.set_exception(
-                    PoolTimeoutError(
-                        f"no connection became free within {self._options.acquire_timeout:g} seconds; all "
-                        f"{self._options.size} are in use (pool_size), perhaps by transactions that do not end"
-                    )
-                )
-            self._waiters.popleft()
-
-    def _give_back(self, granted: Lease | Served | None) -> None:
+    def _give_back(self, granted: Granted) -> None:
         """What was granted to a caller that no longer wants it."""
         if isinstance(granted, Served):
             return
@@ -291,15 +221,13 @@ class Pool:
             return
         lease.used = now
         lease.fresh_until = min(now + self._ping_after, lease.expires)
-        if self._waiters:
+        if self._line:
             if not self._connector.is_alive(lease.connection):
                 self.discard(lease)
                 return
-            while self._waiters:
-                _, waiter = self._waiters.popleft()
-                if not waiter.done():
-                    waiter.set_result(lease)
-                    return
+            if (first := self._line.first()) is not None:
+                first.hand(lease)
+                return
         self._leased.discard(lease)
         self._idle.append(lease)
         if self._timer is None:
@@ -358,12 +286,10 @@ class Pool:
 
     def _room(self) -> None:
         """There is room for one more connection: for whoever waits first. (Or nobody is left, when closing.)"""
-        while self._waiters and not self._closed:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                self._reserved += 1
-                waiter.set_result(None)
-                return
+        if not self._closed and (first := self._line.first()) is not None:
+            self._reserved += 1
+            first.hand(None)
+            return
         if self._all_back is not None and not self._leased and not self._reserved and not self._all_back.done():
             self._all_back.set_result(None)
 
@@ -395,20 +321,12 @@ class Pool:
         if self._closed:
             raise AdapterStateError("the adapter was closed")
 
-    def _turn_away(self) -> None:
-        """The pool is closed: tell all who wait."""
-        for _, waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(AdapterStateError("the adapter was closed"))
-        self._waiters.clear()
-
     async def close(self) -> None:
         """Refuse new callers, wait for what is under way up to `close_timeout`, end every connection."""
         self._closed = True
-        for timer in (self._timer, self._alarm):
-            if timer is not None:
-                timer.cancel()
-        self._turn_away()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._line.close()
         while self._idle:
             self._retire(self._idle.pop())
         try:

@@ -461,6 +461,7 @@ class TestWaits:
             tasks[0].cancel()
             await turns()
             assert db.asked == [["a", "b", "c"], ["b", "c"]]
+            assert db.connector.made == (3 if lost else 2)
             db.connector.well.set()
             db.go.set()
             assert (await outcomes(tasks))[1:] == [rows_of("b"), rows_of("c")]
@@ -510,6 +511,22 @@ class TestCancellation:
             found = await outcomes(tasks)
             assert isinstance(found[0], asyncio.CancelledError)
             assert found[1:] == [rows_of("a"), rows_of("b")]
+
+    async def test_the_first_leaves_when_another_is_back_in_line(self) -> None:
+        async with database() as db:
+            async with db.occupied():
+                tasks = await finds(db, "no", "a", "no b")
+            await turns(2)
+            db.go.clear()
+            await turns()
+            assert db.asked == [["no", "a", "no b"], ["no"]]
+            db.connector.well.clear()
+            tasks[0].cancel()
+            await turns()
+            assert db.pool.figures.waiting == 1
+            db.connector.well.set()
+            db.go.set()
+            assert (await outcomes(tasks))[1:] == [rows_of("a"), []]
 
     async def test_who_leaves_is_not_asked_for_and_disturbs_nobody(self) -> None:
         async with database() as db:

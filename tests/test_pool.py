@@ -122,6 +122,18 @@ class TestBounds:
             pool.release(lease)
             pool.release(await first)
 
+    async def test_who_has_left_the_queue_leaves_room_in_it(self) -> None:
+        async with pool_of(Connector(), size=1, max_waiting=1) as pool:
+            lease = await pool.acquire()
+            for _ in range(3):
+                waiting = asyncio.create_task(pool.acquire())
+                await asyncio.sleep(0)
+                assert pool.figures.waiting == 1
+                waiting.cancel()
+                await asyncio.wait([waiting])
+            pool.release(lease)
+            assert not pool.crowded
+
     async def test_a_connection_that_cannot_be_made_in_time_is_an_error_and_leaves_room(self) -> None:
         connector = Connector(delay=10)
         async with pool_of(connector, size=1, connect_timeout=0.02) as pool:

@@ -114,6 +114,18 @@ class TestErrors:
             await connect(server.database_url("absent")).open()
         assert caught.value.code == "3D000"
 
+    async def test_an_upsert_without_its_unique_index(self, outside: OutsidePostgreSQL) -> None:
+        async with outside.connect() as db:
+            await db.create_tables()
+            index = outside.run(
+                "SELECT indexname FROM pg_indexes WHERE tablename = 'user' AND indexname LIKE '%email%'"
+            )
+            outside.run(f'DROP INDEX "{index[0][0]}"')
+            with pytest.raises(TableMissingError, match="unique index of the schema"):
+                await db.upsert(USER, {"email": "a"}, on=["email"])
+            await db.create_tables()
+            assert [(await db.upsert(USER, {"email": "a"}, on=["email"]))[1] for _ in range(2)] == [True, False]
+
     async def test_too_many_connections(self, server: servers.PostgreSQL, outside: OutsidePostgreSQL) -> None:
         server.run_sql(f"ALTER DATABASE {outside.name} CONNECTION LIMIT 1; CREATE ROLE few LOGIN")
         url = outside.url.replace("postgres@", "few@", 1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_adapters import Adapter, BackendError, Field, Model, Schema, connect
+from auth_adapters import Adapter, BackendError, Field, Model, Schema, TableMissingError, connect
 
 OLD = Schema({"note": Model(fields={"name": Field("string")})})
 LACKING = "a table that is there lacks a column of the schema"
@@ -43,3 +43,15 @@ async def test_a_question_says_that_a_column_is_not_there(tmp_path: Path) -> Non
         await db.create_tables()
         with pytest.raises(BackendError, match=LACKING):
             await db.find_many("note")
+
+
+@pytest.mark.asyncio
+async def test_an_upsert_says_that_its_unique_index_is_not_there(tmp_path: Path) -> None:
+    unique = Schema({"note": OLD.models["note"].with_fields({"name": Field("string", unique=True)})})
+    async with connect(tmp_path / "auth.db", schema=OLD) as old:
+        await old.create_tables()
+    async with connect(tmp_path / "auth.db", schema=unique) as db:
+        with pytest.raises(TableMissingError, match="unique index of the schema"):
+            await db.upsert("note", {"name": "a"}, on=["name"])
+        await db.create_tables()
+        assert [(await db.upsert("note", {"name": "a"}, on=["name"]))[1] for _ in range(2)] == [True, False]

@@ -44,6 +44,7 @@ UNREACHABLE: Final = {
     "3D000": "the server has no database of this name",
     "25P03": "a transaction was idle for too long",
 }
+MISSING: Final = {"42P01": "a table", "3F000": "a table", "42P10": "a unique index of the schema"}
 DRIVER: Final = asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError
 LOST_STATEMENT: Final = frozenset({"26000", "42P05"})
 NUMERIC: Final = frozenset({"22003", "22P02"})
@@ -82,8 +83,8 @@ def _by_code(code: str, cause: Any, layout: Layout) -> AuthAdapterError:
         return ConnectionFailedError(UNREACHABLE.get(code, "the connection to the database was lost"), code=code)
     if code == "57014":
         return OperationTimeoutError("the server cancelled the statement (a time-out, or an administrator)", code=code)
-    if code in ("42P01", "3F000"):
-        return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
+    if code in MISSING:
+        return TableMissingError(f"{MISSING[code]} is not there; await adapter.create_tables()", code=code)
     if code == "42703":
         return column_missing(code)
     if code == "54000":

@@ -30,6 +30,8 @@ UNREACHABLE: Final = (
     "SQLITE_AUTH",
 )
 
+MISSING: Final = ("no such table", "ON CONFLICT clause does not match")
+
 
 def sqlite_error(error: BaseException, layout: Layout) -> AuthAdapterError:
     """Our error for one of SQLite's, by its code; only which columns it was about is read from its text."""
@@ -42,8 +44,9 @@ def sqlite_error(error: BaseException, layout: Layout) -> AuthAdapterError:
         return TransientError("the database is locked by another transaction; safe to retry", code=code)
     if code.startswith("SQLITE_INTERRUPT"):
         return OperationTimeoutError("the operation was interrupted", code=code)
-    if message.startswith("no such table"):
-        return TableMissingError("a table is not there; await adapter.create_tables()", code=code)
+    if message.startswith(MISSING):
+        missing = "a table" if message.startswith(MISSING[0]) else "a unique index of the schema"
+        return TableMissingError(f"{missing} is not there; await adapter.create_tables()", code=code)
     if message.startswith("no such column") or "has no column named" in message:
         return column_missing(code)
     if message == "integer overflow":

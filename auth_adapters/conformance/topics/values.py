@@ -179,9 +179,13 @@ class TestValues(Topic):
         words.append("b")
         data["k"].append("w")
         made["words"].append("c")
-        found = await adapter.find_one("thing", {"rank": 0})
-        assert found is not None
-        assert (found["words"], found["data"]) == (["a"], {"k": ["v"]})
+        made["data"]["k"].append("x")
+        for _ in range(2):
+            found = await adapter.find_one("thing", {"rank": 0})
+            assert found is not None
+            assert (found["words"], found["data"]) == (["a"], {"k": ["v"]})
+            found["words"].append("d")
+            found["data"]["k"].append("y")
 
 
 @pytest.mark.asyncio

@@ -67,12 +67,12 @@ def connect(
     `sqlite:///auth.db`, which is logged once. schema: the core four unless given. observe: told of every verb.
 
     Options go by name or in the URL's query, the name wins; times are in seconds. Of SQLite: busy_timeout, how long to
-    wait for a lock (10); mmap_size, bytes of the file that are read through memory (268435456; 0 for none). Of servers:
-    host (or several, by commas), port, user, password, database; pool_size (10), connect_timeout (10), acquire_timeout
-    (30), statement_timeout (30; 0 for none), max_waiting (10,000 callers), ping_after (30 idle), max_idle (300),
-    max_lifetime (3,600), close_timeout (10), serverless (one connection). Of PostgreSQL and of MySQL and MariaDB also:
-    coalesce (True), whether look-ups that wait for a connection together go as one statement. Of PostgreSQL also:
-    sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
+    wait for a lock (10); mmap_size, bytes of the file that are read through memory (as many as SQLite can, 2 GiB; 0 for
+    none). Of servers: host (or several, by commas), port, user, password, database; pool_size (10), connect_timeout
+    (10), acquire_timeout (30), statement_timeout (30; 0 for none), max_waiting (10,000 callers), ping_after (30 idle),
+    max_idle (300), max_lifetime (3,600), close_timeout (10), serverless (one connection). Of PostgreSQL and of MySQL
+    and MariaDB also: coalesce (True), whether look-ups that wait for a connection together go as one statement. Of
+    PostgreSQL also: sslmode, sslrootcert, sslcert, sslkey, sslpassword, or ssl (an `SSLContext`), application_name,
     target_session_attrs, options, schema (the database schema), pooler="transaction" or pgbouncer=true, read_url (a
     replica), channel_binding, gssencmode. Of MySQL and MariaDB also: ssl-mode, ssl-ca, ssl-cert, ssl-key, or ssl,
     lock_timeout (10), prepared_statements (True), unix_socket, charset, read_url. Of MongoDB: pool_size,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.contenders import OURS
 from benchmarks.dataset import Dataset
@@ -10,6 +10,11 @@ from benchmarks.measure import Cost, Options, opened, timed
 from benchmarks.places.place import Place
 
 __all__ = ["measure_sizes"]
+
+WARMING_UP: Final = 20_000
+"""Look-ups of each kind before any is measured, so that it is as in a process that has run for a while."""
+LONGER: Final = 5
+"""So many times the operations of other parts: after each change of databases the first find nothing in the caches."""
 
 
 async def measure_sizes(options: Options, sizes: Sequence[int], place: Place, say: Any) -> dict[str, dict[str, float]]:
@@ -25,7 +30,8 @@ async def measure_sizes(options: Options, sizes: Sequence[int], place: Place, sa
         for number in range(options.rounds + 1):
             for operation in ("aj", "b"):
                 for users, one in runners:
-                    arguments = list(one.work.arguments(operation, options.operations * one.kind.weight))
+                    calls = LONGER * options.operations * one.kind.weight if number else WARMING_UP
+                    arguments = list(one.work.arguments(operation, calls))
                     cost = await timed(getattr(one.contender, operation), arguments, 1)
                     if number:
                         costs.setdefault((f"{one.kind.name} {operation}", users), []).append(cost)

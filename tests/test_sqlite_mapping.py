@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from auth_adapters import ALL, USER, Adapter, ConfigurationError, connect
+from auth_adapters.backends.sqlite.backend import MMAP_SIZE
 from auth_adapters.backends.sqlite.lane import Lane
 
 ROWS = 1_500
@@ -40,7 +41,7 @@ def checkpoint(path: Path, *statements: str) -> int:
 @pytest.mark.asyncio
 async def test_the_connection_that_reads_maps_the_file_and_the_one_that_writes_does_not(tmp_path: Path) -> None:
     async with connect(tmp_path / "auth.db") as db:
-        assert await mapped(backend(db)._reader) == 2**28
+        assert await mapped(backend(db)._reader) == MMAP_SIZE
         assert await mapped(backend(db)._writer) == 0
 
 

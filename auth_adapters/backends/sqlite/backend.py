@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,8 @@ __all__ = ["SQLiteBackend"]
 T = TypeVar("T")
 MINIMUM: Final = (3, 35, 0)
 BUSY_TIMEOUT: Final = 10.0
-MMAP_SIZE: Final = 2**28
+MMAP_SIZE: Final = 2**31 - 2**16 if sys.maxsize > 2**32 else 2**28
+"""Bytes: as many as SQLite maps at most, unless it was built otherwise; less where addresses are short."""
 
 
 class SQLiteBackend(SqlVerbs):

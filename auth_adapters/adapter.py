@@ -286,7 +286,7 @@ class TransactionAdapter(Verbs):
 
     def _leave(self, error: BaseException | None) -> None:
         self._busy = False
-        if error is not None and self._kind != "bound":
+        if error is not None and not self._ended and self._kind != "bound":  # once it has ended, that is why it failed
             why = f": {error}" if isinstance(error, AuthAdapterError) else ""  # ours quote no stored value
             self._failure = f"it failed with {type(error).__name__}{why}"
             self._retry = isinstance(error, TransientError)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 import servers
 from auth_adapters import (
@@ -17,6 +18,7 @@ from auth_adapters import (
     SESSION,
     USER,
     Adapter,
+    AdapterStateError,
     AuthAdapterError,
     BackendError,
     ConfigurationError,
@@ -83,6 +85,33 @@ class TestPools:
 
             await asyncio.gather(*(slow(number) for number in range(5)))
             assert await db.count(USER) == 5
+            await nothing_leaked(db, outside)
+
+    async def test_a_statement_whose_transaction_is_gone_is_not_why(
+        self, outside: OutsideMongoDB, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tries: list[asyncio.Task[Any]] = []
+        abort = AsyncClientSession.abort_transaction
+
+        async def leave_one_behind(tx: Adapter) -> None:
+            await tx.create(USER, {"email": "a"})
+            tries.append(asyncio.create_task(tx.create(USER, {"email": "late"})))
+            await asyncio.sleep(0.05)
+
+        async def abort_and_wait(session: AsyncClientSession) -> None:
+            await abort(session)
+            await asyncio.wait(tries)
+
+        async with patience(), outside.connect() as db:
+            await db.create_tables()
+            monkeypatch.setattr(AsyncClientSession, "abort_transaction", abort_and_wait)
+            with outside.failing("insert", skip=1, blockConnection=True, blockTimeMS=300) as failing:
+                with pytest.raises(AdapterStateError, match="still in use"):
+                    await db.run_transaction(leave_one_behind)
+            assert failing.hits == 1
+            (outcome,) = await asyncio.gather(*tries, return_exceptions=True)
+            assert isinstance(outcome, TransientError)
+            assert await db.count(USER) == 0
             await nothing_leaked(db, outside)
 
     async def test_a_wait_for_a_connection_ends_with_acquire_timeout(self, outside: OutsideMongoDB) -> None:

@@ -46,6 +46,15 @@ def traces(folder: str) -> list[str]:
     return found
 
 
+def has_ended(process: int) -> bool:
+    """Whether a process is gone, or only waited for: its files are closed."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
+
+
 def asked(server: servers.SQLServer) -> list[tuple[str, ...]]:
     return server.run_sql("SELECT 1 + 1")
 
@@ -111,6 +120,7 @@ def leaves_nothing_when_killed(kind: str, victim: str, state: str) -> None:
     session.kill()
     session.communicate()
     if victim != "session":
+        until(lambda: has_ended(guardian))  # until then the folder is locked
         if state == "running":
             until(lambda: traces(folder) == [folder])
         sweep()
